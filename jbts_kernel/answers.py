@@ -1,0 +1,107 @@
+"""What commands answer: lines and tables under the cell, and questions to the results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import display
+
+if TYPE_CHECKING:
+    from .browser.pool import BrowserPool
+    from .config import JBTS
+    from .log import Log
+    from .recorder import Recorder
+    from .store.queries import Results
+
+
+class Shown:
+    """A table that shows itself in a cell and can be read: ``columns`` and ``rows``."""
+
+    def __init__(self, bundle: Mapping[str, Any], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        self._bundle = bundle
+        self.columns = columns
+        self.rows = rows
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return dict(self._bundle)
+
+    def __repr__(self) -> str:
+        return str(self._bundle["text/plain"])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Answers:
+    """The part of a workbench that speaks. ``emit_bundle`` shows a mimebundle; nothing is shown without."""
+
+    home: Path
+    settings: JBTS
+    log: Log
+    recorder: Recorder
+    emit_bundle: Callable[[Mapping[str, Any]], None] | None
+    _pool: BrowserPool | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def results(self) -> Results: ...
+
+        def interpolate(self, text: str) -> str: ...
+
+    def emit(self, bundle: Mapping[str, Any]) -> None:
+        """Show a mimebundle under the cell."""
+        if self.emit_bundle is not None:
+            self.emit_bundle(bundle)
+
+    def tell(self, message: str, *, detail: str = "", tone: str = "passed") -> None:
+        """Show one line."""
+        self.emit(display.note(message, detail=detail, tone=tone))
+
+    def tabulate(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "nothing") -> Shown:
+        """A table as a value that shows itself."""
+        bundle = display.table(columns, rows, empty=empty)
+        return Shown(bundle, tuple(columns), [tuple(row) for row in rows])
+
+    def answer(self, table: Any, *, empty: str = "no rows", without: Sequence[str] = ()) -> Shown:
+        """A query's answer as a value that shows itself, but for the columns ``without``."""
+        places = [i for i, column in enumerate(table.columns) if column not in without]
+        columns = [table.columns[i] for i in places]
+        rows = [[row[i] for i in places] for row in table.rows]
+        bundle = display.table(columns, rows, empty=empty, truncated=table.truncated)
+        return Shown(bundle, tuple(table.columns), list(table.rows))
+
+    def ask(self, sql: str, limit: int = 200) -> Shown:
+        """Ask the results in SQL; ``${name}`` becomes a bound parameter, never SQL text."""
+        bound: list[Any] = []
+
+        def bind(match: re.Match[str]) -> str:
+            bound.append(self.interpolate(match.group()))
+            return "?"
+
+        statement = re.sub(r"\$\{[^{}]*\}", bind, sql)
+        return self.answer(self.results.rows(statement, bound or None, limit=limit))
+
+    def health(self) -> list[tuple[str, str, str]]:
+        """Part, state and detail of everything this workbench runs."""
+        browsers = self._pool.browsers.values() if self._pool else ()
+        running = ", ".join(f"{b.name} {b.version}" for b in browsers if b.alive)
+        execution = self.recorder.execution
+        results = self.home / "results.duckdb"
+        lost = self.log.dropped
+        rows = [
+            ("browser", "running" if running else "not started", running or "the first step starts one"),
+            ("test", self.recorder.status if execution else "none", execution.test_name if execution else ""),
+            ("log", f"{lost} events lost" if lost else "ok", self.log.last_error or str(self.home)),
+            ("store", "published" if results.exists() else "empty", str(results)),
+        ]
+        if self.settings.broadcaster == "off":
+            return [*rows, ("hub", "off", "JBTS.broadcaster is off")]
+        from .broadcast.discovery import find
+
+        hub = find(self.home)
+        state = "running" if hub else "not running"
+        return [*rows, ("hub", state, f"port {hub.port}, pid {hub.pid}" if hub else "%events start")]

@@ -1,0 +1,1 @@
+"""The browser under a step: launch, session, locators, actionability, capture, signals, CDP."""

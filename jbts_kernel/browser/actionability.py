@@ -1,0 +1,282 @@
+"""Waiting: try first, look again only while the state may still change, never sleep.
+
+The page script looks at every animation frame for a short slice and then answers, so a long wait is
+many short commands: an interrupt takes effect at once, and a page that is replaced meanwhile is met
+again as the new one. When time is up the error says which state it was stuck in, for how long, and
+what stood in the way.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import (
+    ElementAmbiguous,
+    ElementNotFound,
+    ExpectationFailed,
+    LocatorInvalid,
+    NotActionable,
+    StepProblem,
+    StepTimeout,
+    TabGone,
+)
+from ..grammar import clip
+from ..models import Box
+from .faults import transitional, translate
+from .locators import as_json
+from .session import Session
+
+SLICE_MS = 400
+_ANYWHERE = ("probe", "loaded", "covers")  # asked after a step, which may have closed its frame
+
+_STUCK = {
+    "hidden": "it is in the page but not visible",
+    "disabled": "it is disabled",
+    "readonly": "it cannot be edited",
+    "moving": "it keeps moving",
+    "offscreen": "it cannot be scrolled into view",
+    "stale": "it was being replaced all the time",
+}
+_NEXT = {
+    "hidden": "something has to open first; or wait for it: %wait LOC --state visible --timeout 30",
+    "disabled": "something has to enable it first, a required field perhaps",
+    "covered": "close what covers it first",
+    "moving": "an animation that never ends? name an element that rests",
+}
+
+
+class Deadline:
+    """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0)."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.start = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.start
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.seconds - self.elapsed)
+
+    @property
+    def slice_ms(self) -> float:
+        return min(SLICE_MS, max(1.0, self.left * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An element that is ready. ``point`` is where to press, in CSS pixels of the viewport."""
+
+    element: Any
+    box: Box
+    point: tuple[float, float] | None
+    text: str
+    kind: str
+    type: str
+    waited_ms: float
+
+
+def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any) -> dict[str, Any]:
+    """One answer of the page script. A document that is being replaced answers ``{"state": "stale"}``."""
+    from selenium.common.exceptions import TimeoutException, WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    limit, begun = max(10.0, deadline.seconds), time.monotonic()
+    framed = bool(session.frames) and command not in _ANYWHERE
+    try:
+        session.browser.limit("script", limit)
+        answer = session.page(command, slice=deadline.slice_ms, framed=framed, **arguments)
+    except WebDriverException as error:
+        # chromedriver says "script timeout" at once when the document is replaced under a script
+        early = isinstance(error, TimeoutException) and time.monotonic() - begun < limit / 2
+        if early or transitional(error):
+            return {"state": "stale", "again": True}
+        raise translate(error, deadline.seconds, session.dialog) from error
+    except (HTTPError, OSError) as error:
+        raise translate(error, deadline.seconds) from error
+    if answer.get("state") == "invalid":
+        raise _invalid(arguments, answer)
+    if answer.get("state") == "unframed":
+        raise TabGone("the current frame is gone; go on with %frame main")
+    return answer
+
+
+def _invalid(arguments: dict[str, Any], answer: dict[str, Any]) -> LocatorInvalid:
+    message = str(answer.get("message", ""))
+    if message == "NO_ROLES":
+        return LocatorInvalid("this browser cannot look elements up by role; use text=, label= or CSS instead")
+    chain = arguments.get("chain") or [part for one in arguments.get("chains", ()) for part in one] or [{}]
+    wrong = next(
+        (part["value"] for part in chain if part.get("value") and part["value"] in message),
+        chain[-1].get("value", ""),
+    )
+    return LocatorInvalid(f"{clip(str(wrong))!r} is not a valid selector; check its brackets, quotes and colons")
+
+
+def find(
+    session: Session,
+    locator: str,
+    deadline: Deadline,
+    *,
+    wants: tuple[str, ...] = (),
+    first: bool = False,
+    at: tuple[float, float] | None = None,
+    testid: str = "data-testid",
+) -> Found:
+    """The one element a locator means, once it is ready.
+
+    ``wants`` adds to "attached and visible": enabled, editable, point (at rest, in view, and the
+    press would reach it).
+
+    Raises:
+        ElementNotFound, ElementAmbiguous, NotActionable, LocatorInvalid, and the session's faults.
+    """
+    chain = as_json(locator)
+    begun = deadline.elapsed
+    while True:
+        answer = attempt(session, deadline, "element", chain=chain, wants=wants, first=first, at=at, testid=testid)
+        if answer["state"] == "ready":
+            box = answer["box"]
+            return Found(
+                element=answer["el"],
+                box=Box(box["x"], box["y"], box["width"], box["height"]),
+                point=tuple(answer["point"]) if answer.get("point") else None,
+                text=answer["text"],
+                kind=answer["kind"],
+                type=answer["type"],
+                waited_ms=(deadline.elapsed - begun) * 1000,
+            )
+        if answer["state"] == "ambiguous":
+            raise ambiguous(locator, answer)
+        if deadline.left <= 0:
+            raise _stuck(session, locator, chain, answer, deadline, testid)
+
+
+def ambiguous(locator: str, answer: dict[str, Any]) -> ElementAmbiguous:
+    """Several elements where one is meant, with the locators that mean each of them alone."""
+    listed = tuple(f"{m['locator']}   {m['text']}" for m in answer.get("matches", ()))
+    return ElementAmbiguous(
+        f"{clip(locator)} matches {answer['count']} elements; name one of these, or add >> nth=0 or --first",
+        hints=listed,
+    )
+
+
+def _stuck(
+    session: Session,
+    locator: str,
+    chain: list[dict[str, Any]],
+    answer: dict[str, Any],
+    deadline: Deadline,
+    testid: str,
+) -> ElementNotFound | NotActionable:
+    state, waited = answer["state"], f"{deadline.elapsed:.1f} s"
+    if state == "absent":
+        return not_found(session, locator, chain, deadline, testid)
+    what = answer.get("matches", [{}])[0].get("text", "") if answer.get("matches") else ""
+    why = f"{clip(str(answer.get('by')), 120)} covers it" if state == "covered" else _STUCK.get(state, state)
+    hint = _NEXT.get(state)
+    return NotActionable(
+        f"{clip(locator)} cannot be acted on: {why}, for {waited}",
+        hints=tuple(h for h in (f"the element: {what}" if what else "", hint or "") if h),
+    )
+
+
+def not_found(
+    session: Session, locator: str, chain: list[dict[str, Any]], deadline: Deadline, testid: str
+) -> ElementNotFound:
+    """Nothing matches, with the closest elements of the page as locators that do."""
+    answer = attempt(session, Deadline(2), "closest", chain=chain, limit=5, testid=testid)
+    near = tuple(f"{m['locator']}   {m['text']}" for m in answer.get("matches", ()))
+    advice = "closest on the page" if near else "the page has nothing like it; is it the right page, or in a %frame?"
+    return ElementNotFound(
+        f"nothing matches {clip(locator)} after {deadline.elapsed:.1f} s; {advice}",
+        hints=near,
+    )
+
+
+def condition(
+    session: Session,
+    locator: str,
+    deadline: Deadline,
+    *,
+    word: str,
+    argument: str | None = None,
+    value: str | None = None,
+    negated: bool = False,
+    first: bool = False,
+    testid: str = "data-testid",
+    failure: type[StepProblem] = ExpectationFailed,
+) -> dict[str, Any]:
+    """Wait until a condition of the located element holds; the page script's last answer.
+
+    Raises ``failure`` when time is up: the message has what was expected and what was there, the hints
+    the closest elements where there was no such element at all.
+    """
+    chain = as_json(locator)
+    while True:
+        answer = attempt(
+            session, deadline, "condition", chain=chain, word=word, argument=argument, value=value,
+            negated=negated, first=first, testid=testid,
+        )  # fmt: skip
+        if answer["state"] == "ready":
+            return answer
+        if answer["state"] == "ambiguous":
+            raise ambiguous(locator, answer)
+        if deadline.left <= 0:
+            break
+    expected = " ".join(
+        x for x in ("not" if negated else "", word, argument or "", repr(value) if value is not None else "") if x
+    )
+    actual, waited = answer.get("actual"), f"after {deadline.elapsed:.1f} s"
+    if answer["state"] == "stale":
+        raise failure(f"expected {clip(locator)} {expected}; the page was being replaced all the time, {waited}")
+    if actual == "absent" or answer.get("absent"):
+        near = not_found(session, locator, chain, deadline, testid)
+        raise failure(f"expected {clip(locator)} {expected}; {near.message}", hints=near.hints)
+    shown = (
+        "it has none"
+        if actual is None
+        else f"it is {clip(str(actual), 300)!r}"
+        if value is not None
+        else f"it is {actual}"
+    )
+    raise failure(f"expected {clip(locator)} {expected}; {shown}, {waited}")
+
+
+def page_condition(
+    session: Session,
+    deadline: Deadline,
+    *,
+    word: str,
+    value: str,
+    pattern: str | None = None,
+    negated: bool = False,
+    failure: type[StepProblem] = ExpectationFailed,
+) -> None:
+    """Wait until the page's url, title or text is as told. Raises ``failure`` when time is up."""
+    while True:
+        answer = attempt(session, deadline, "page", word=word, value=value, pattern=pattern, negated=negated)
+        if answer["state"] == "ready":
+            return
+        if deadline.left <= 0:
+            break
+    no = "not " if negated else ""
+    actual = clip(str(answer.get("actual", "")), 300)
+    raise failure(f"expected {word} {no}{value!r}; it is {actual!r}, after {deadline.elapsed:.1f} s")
+
+
+def wait_loaded(session: Session, deadline: Deadline) -> None:
+    """Wait for the load event of the current document. Raises :class:`StepTimeout`."""
+    while True:
+        answer = attempt(session, deadline, "loaded")
+        if answer["state"] == "ready":
+            return
+        if deadline.left <= 0:
+            raise StepTimeout(
+                f"the page did not finish loading within {deadline.seconds:g} s (it is {answer['state']})",
+                hints=("something on it never arrives; go on without with --wait dom",),
+            )

@@ -1,0 +1,137 @@
+"""Pictures of the page, and files kept by content hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TabGone
+from ..models import Artifact
+from .locators import as_json
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..stage import Stage
+
+SUFFIXES = {
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/jpeg": "jpg",
+    "text/html": "html",
+    "application/json": "json",
+}
+THUMBNAIL_WIDTH = 640
+THUMBNAIL_BYTES = 40_000
+MAX_FULL_PAGE = 16_384
+
+
+def viewport(session: Session, timeout: float = 10) -> bytes | None:
+    """The current tab's viewport as PNG bytes, or None while a dialog keeps it from being drawn."""
+    if session.dialog is not None:
+        return None
+    target = session.browser.target(session.handle)
+    params = {"format": "png", "optimizeForSpeed": True}
+    reply = session.browser.channel.call("Page.captureScreenshot", params, target.session_id, timeout)
+    return base64.b64decode(reply["data"])
+
+
+def clip(session: Session, x: float, y: float, width: float, height: float, timeout: float = 20) -> bytes:
+    """A rectangle of the document (CSS pixels from its top left corner), also beyond the viewport, as PNG."""
+    if session.dialog is not None:
+        raise TabGone("a dialog is open, so nothing can be drawn; answer it first: %dialog accept")
+    target = session.browser.target(session.handle)
+    params: dict[str, Any] = {
+        "format": "png",
+        "captureBeyondViewport": True,
+        "clip": {"x": x, "y": y, "width": width, "height": min(height, MAX_FULL_PAGE), "scale": 1},
+    }
+    reply = session.browser.channel.call("Page.captureScreenshot", params, target.session_id, timeout)
+    return base64.b64decode(reply["data"])
+
+
+def full_page(session: Session, timeout: float = 20) -> bytes:
+    """The whole document as PNG, at most 16,384 pixels high (what the graphics stack can draw)."""
+    target = session.browser.target(session.handle)
+    size = session.browser.channel.call("Page.getLayoutMetrics", {}, target.session_id, timeout)["cssContentSize"]
+    return clip(session, 0, 0, max(1, size["width"]), max(1, size["height"]), timeout)
+
+
+def covered(stage: Stage, png: bytes, origin: tuple[float, float], *, document: bool) -> bytes:
+    """The picture with secrets and masked elements painted over, before it is kept anywhere.
+
+    ``origin`` is the picture's top left corner: in the document where ``document`` is true, else in
+    the viewport.
+    """
+    if not stage.secrets and not stage.masked_locators:
+        return png
+    chains = [as_json(locator) for locator in stage.masked_locators]
+    answer = stage.ask("covers", chains=chains, secrets=list(stage.secrets), testid=stage.settings.testid_attribute)
+    if answer.get("state") == "stale":  # which page the picture shows, and where, cannot be told any more
+        answer = {"boxes": [{"x": -1e5, "y": -1e5, "width": 2e5, "height": 2e5}], "top": True, "x": 0, "y": 0}
+    boxes = answer["boxes"]
+    if not boxes:
+        return png
+    from PIL import Image, ImageDraw
+
+    with Image.open(io.BytesIO(png)) as opened:
+        image = opened.convert("RGB")
+    scale = float(stage.session.evaluate("devicePixelRatio") or 1)
+    dx, dy = (0.0, 0.0) if answer["top"] else stage.session.frame_offset
+    if document:
+        dx, dy = dx + answer["x"], dy + answer["y"]
+    draw = ImageDraw.Draw(image)
+    for box in boxes:
+        left, top = (box["x"] + dx - origin[0]) * scale - 2, (box["y"] + dy - origin[1]) * scale - 2
+        right, bottom = left + box["width"] * scale + 4, top + box["height"] * scale + 4
+        if right > left and bottom > top:
+            draw.rectangle((left, top, right, bottom), fill=(60, 60, 67))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height from a PNG's header (PNG specification, 11.2.2)."""
+    width, height = struct.unpack(">II", data[16:24])
+    return int(width), int(height)
+
+
+def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_BYTES) -> bytes:
+    """A small WebP of a picture, at most ``limit`` bytes, for the notebook. Tall pictures are cut."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as opened:
+        image = opened.convert("RGB")
+    if image.height > image.width * 2:
+        image = image.crop((0, 0, image.width, image.width * 2))
+    factor = image.width // width
+    if factor >= 2:
+        image = image.reduce(factor)
+    if image.width > width:
+        height = max(1, round(image.height * width / image.width))
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    for quality in (70, 45, 20, 5):
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=quality, method=0)
+        if buffer.tell() <= limit:
+            break
+    return buffer.getvalue()
+
+
+def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] | None = None) -> Artifact:
+    """Keep bytes under their SHA-256 below ``home/artifacts``; the same bytes are kept once."""
+    digest = hashlib.sha256(data).hexdigest()
+    path = Path("artifacts") / digest[:2] / f"{digest}.{SUFFIXES.get(mime, 'bin')}"
+    place = home / path
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(data)
+        part.replace(place)
+    width, height = size or (None, None)
+    return Artifact(digest, role, mime, path.as_posix(), len(data), width, height)

@@ -1,0 +1,235 @@
+"""Find a browser and its driver, and start them.
+
+A :class:`LaunchSpec` says everything that makes one browser different from another; two leases share
+a browser only when their specs are equal.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BrowserUnavailable, ConfigProblem
+from ..grammar import nearest
+
+BROWSERS = ("chrome", "chromium", "firefox", "edge", "webkitgtk", "safari")
+CHROMIUM_FAMILY = ("chrome", "chromium", "edge")
+
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "chrome": ("google-chrome", "google-chrome-stable", "chrome", "chromium", "chromium-browser"),
+    "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "edge": ("microsoft-edge", "microsoft-edge-stable", "msedge"),
+    "firefox": ("firefox", "firefox-esr"),
+}
+_MAC_APPS: Mapping[str, tuple[str, ...]] = {
+    "chrome": ("Google Chrome", "Chromium"),
+    "chromium": ("Chromium", "Google Chrome"),
+    "edge": ("Microsoft Edge",),
+    "firefox": ("Firefox",),
+}
+_DRIVERS = {
+    "chrome": "chromedriver",
+    "chromium": "chromedriver",
+    "edge": "msedgedriver",
+    "firefox": "geckodriver",
+}
+
+# Quiet on the network and steady in the background; none of these changes what a page may do.
+# ComputedAccessibilityInfo lets the page script ask the browser for an element's role and name.
+CHROMIUM_FLAGS = (
+    "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-quic",
+    "--disable-renderer-backgrounding",
+    "--disable-search-engine-choice-screen",
+    "--disable-sync",
+    "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
+    "--enable-blink-features=ComputedAccessibilityInfo",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--no-default-browser-check",
+    "--no-first-run",
+    "--password-store=basic",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """What to start. ``viewport`` is width and height in CSS pixels; ``device`` a name of
+    :data:`DEVICES`; ``binary`` and ``driver`` name programs where the ones on PATH are not meant."""
+
+    browser: str = "chrome"
+    headless: bool = True
+    viewport: tuple[int, int] = (1280, 800)
+    grid: str | None = None
+    args: tuple[str, ...] = ()
+    device: str | None = None
+    binary: str | None = None
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An emulated screen; sizes in CSS pixels."""
+
+    width: int
+    height: int
+    scale: float
+    mobile: bool
+    agent: str
+
+
+_PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36"
+)
+_IOS = "Mozilla/5.0 ({}) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1"
+DEVICES: Mapping[str, Device] = {
+    "iphone": Device(390, 844, 3, True, _IOS.format("iPhone; CPU iPhone OS 17_0 like Mac OS X")),
+    "iphone-se": Device(375, 667, 2, True, _IOS.format("iPhone; CPU iPhone OS 17_0 like Mac OS X")),
+    "ipad": Device(820, 1180, 2, True, _IOS.format("iPad; CPU OS 17_0 like Mac OS X")),
+    "pixel": Device(412, 915, 2.625, True, _PHONE.format("Pixel 8")),
+    "galaxy": Device(360, 780, 3, True, _PHONE.format("SM-S911B")),
+}
+
+
+def parse_viewport(text: str) -> tuple[int, int]:
+    """``1280x800`` as (1280, 800). Raises :class:`ConfigProblem` with an example otherwise."""
+    match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×]\s*(\d{2,5})\s*", text)
+    if match is None:
+        raise ConfigProblem(f"a viewport is WIDTHxHEIGHT in pixels, like 1280x800, not {text!r}")
+    return int(match.group(1)), int(match.group(2))
+
+
+def check_browser(name: str) -> str:
+    """The name in lower case, or :class:`BrowserUnavailable` listing the ones there are."""
+    name = name.lower()
+    if name not in BROWSERS:
+        near = nearest(name, BROWSERS)
+        did = f"did you mean {near}? There are" if near else "use one of"
+        raise BrowserUnavailable(f"unknown browser {name!r}; {did} {', '.join(BROWSERS)}")
+    if name == "safari" and platform.system() != "Darwin":
+        raise BrowserUnavailable("safari runs on macOS only; use chrome, firefox, edge or webkitgtk here")
+    if name == "webkitgtk" and platform.system() != "Linux":
+        raise BrowserUnavailable("webkitgtk runs on Linux only; use chrome, firefox, edge or safari here")
+    return name
+
+
+def find_binary(browser: str) -> str | None:
+    """The installed program of a browser, or None."""
+    for command in _COMMANDS.get(browser, ()):
+        found = shutil.which(command)
+        if found:
+            return found
+    if platform.system() == "Darwin":
+        for app in _MAC_APPS.get(browser, ()):
+            path = Path(f"/Applications/{app}.app/Contents/MacOS/{app}")
+            if path.exists():
+                return str(path)
+    return None
+
+
+def find_driver(browser: str) -> str | None:
+    """The driver on PATH, or None (Selenium Manager then looks for one, where there is a network)."""
+    return shutil.which(_DRIVERS.get(browser, ""))
+
+
+def needs_no_sandbox() -> bool:
+    """Chromium's sandbox cannot start as root, nor in a container without user namespaces."""
+    if platform.system() != "Linux":
+        return False
+    return os.geteuid() == 0 or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+
+
+def start(spec: LaunchSpec) -> Any:
+    """Start the browser of ``spec`` and return its Selenium driver.
+
+    Raises:
+        BrowserUnavailable: no such browser, no driver, versions that do not fit, or a start that failed;
+            the message says which and what to install.
+    """
+    name = check_browser(spec.browser)
+    if name in CHROMIUM_FAMILY:
+        return _start_chromium(spec, name)
+    raise BrowserUnavailable(f"{name} cannot be started yet; use chrome, chromium or edge")
+
+
+def _start_chromium(spec: LaunchSpec, name: str) -> Any:
+    from selenium import webdriver
+    from selenium.common.exceptions import (
+        NoSuchDriverException,
+        SessionNotCreatedException,
+        WebDriverException,
+    )
+    from urllib3.exceptions import HTTPError
+
+    edge = name == "edge"
+    options: Any = webdriver.EdgeOptions() if edge else webdriver.ChromeOptions()
+    options.page_load_strategy = "eager"  # the load event is waited for by the step that wants it
+    options.unhandled_prompt_behavior = "ignore"  # a dialog is the tester's to answer
+    for flag in (*CHROMIUM_FLAGS, f"--window-size={spec.viewport[0]},{spec.viewport[1]}", *spec.args):
+        options.add_argument(flag)
+    if spec.headless:
+        options.add_argument("--headless=new")
+    if needs_no_sandbox():
+        options.add_argument("--no-sandbox")
+        options.add_argument("--disable-dev-shm-usage")
+    options.add_experimental_option(
+        "prefs", {"credentials_enable_service": False, "download.prompt_for_download": False}
+    )
+    try:
+        if spec.grid:
+            return webdriver.Remote(spec.grid, options=options)
+        binary = spec.binary or find_binary(name)
+        # Selenium Manager may still fetch a browser, where there is a network and it may use it
+        if binary is None and find_driver(name) is None and os.environ.get("SE_OFFLINE", "").lower() == "true":
+            raise BrowserUnavailable(_NOT_INSTALLED.format(name=name))
+        if binary:
+            options.binary_location = binary
+        # Jupyter interrupts the kernel's whole process group; the driver must not be in it.
+        keywords: dict[str, Any] = {"popen_kw": {"start_new_session": True}}
+        driver = spec.driver or find_driver(name)
+        if driver:
+            keywords["executable_path"] = driver
+        if edge:
+            return webdriver.Edge(options, webdriver.EdgeService(**keywords))
+        return webdriver.Chrome(options, webdriver.ChromeService(**keywords))
+    except NoSuchDriverException:
+        if spec.binary is None and find_binary(name) is None:
+            raise BrowserUnavailable(_NOT_INSTALLED.format(name=name)) from None
+        raise BrowserUnavailable(
+            f"there is no driver for {name}; install one (Debian: apt install chromium-driver) or put it on PATH"
+        ) from None
+    except SessionNotCreatedException as error:
+        raise BrowserUnavailable(_session_refused(name, str(error.msg or ""))) from None
+    except (WebDriverException, HTTPError, OSError) as error:
+        where = f"the grid at {spec.grid}" if spec.grid else name
+        first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
+        raise BrowserUnavailable(f"{where} did not start: {first[:300]}") from None
+
+
+_NOT_INSTALLED = (
+    "no {name} is installed; install one (Debian: apt install chromium chromium-driver), or set JBTS.browser"
+)
+
+
+def _session_refused(name: str, message: str) -> str:
+    wanted = re.search(r"only supports \w+ version (\d+)", message)
+    current = re.search(r"Current browser version is (\d+)", message)
+    if wanted:
+        have = f" but {name} is version {current.group(1)}" if current else ""
+        return f"the driver is for version {wanted.group(1)}{have}; install the driver of the same version"
+    first = message.strip().split("\n", 1)[0]
+    if "cannot find" in message and "binary" in message:
+        return (
+            f"no {name} is installed; install one (Debian: apt install chromium chromium-driver), or set JBTS.browser"
+        )
+    return f"{name} did not start: {first[:300]}"

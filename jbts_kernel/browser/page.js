@@ -1,0 +1,454 @@
+// The page's side of a step: find, describe, check, read. Sent whole with each call (it is small and
+// the engine caches its compilation), so nothing of ours is left in the page for it to see or change.
+// Called as the body of an asynchronous WebDriver script: (command, args, done).
+const [command, args, done] = arguments;
+const HIDDEN_TEXT = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "TITLE"]);
+const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();
+const squeeze = (text) => (text || "").replace(/[\s\u00a0]+/g, "").toLowerCase();
+const clip = (text, limit) => (text.length > limit ? text.slice(0, limit - 1) + "\u2026" : text);
+const matches = (text, part) => part.exact ? fold(text) === fold(part.value)
+  : fold(text).toLowerCase().includes(fold(part.value).toLowerCase());
+
+class Invalid extends Error {}
+
+// ---- finding ------------------------------------------------------------------------------------
+function* scopes(root) {  // root and every open shadow root below it
+  yield root;
+  const own = root.shadowRoot ? [root] : [];
+  for (const host of [...own, ...root.querySelectorAll("*")]) if (host.shadowRoot) yield* scopes(host.shadowRoot);
+}
+const everywhere = (root, css) => [...scopes(root)].flatMap((scope) => [...scope.querySelectorAll(css)]);
+
+function visible(el) {
+  if (el.nodeName === "OPTION" || el.nodeName === "OPTGROUP") return visible(el.closest("select") || el.parentElement);
+  const style = el.ownerDocument.defaultView.getComputedStyle(el);
+  if (style.display === "contents") return [...el.children].some(visible) || fold(el.textContent) !== "";
+  if (style.visibility !== "visible") return false;
+  const box = el.getBoundingClientRect();
+  return box.width > 0 && box.height > 0;
+}
+function textOf(el) {
+  if (el.nodeName === "INPUT") return /^(button|submit|reset)$/.test(el.type) ? el.value : "";
+  const text = el.innerText === undefined ? el.textContent : el.innerText;
+  return el.shadowRoot ? `${text} ${[...el.shadowRoot.children].filter((c) => !HIDDEN_TEXT.has(c.nodeName)).map(textOf).join(" ")}` : text;
+}
+const unseen = (el) => Math.min(el.offsetWidth ?? 2, el.offsetHeight ?? 2) <= 1;  // text for screen readers only
+// The parent in the tree that is drawn: what a slot shows lies inside the slot.
+const parentOf = (el) => el.assignedSlot || el.parentElement || (el.getRootNode().host ?? null);
+
+function byText(root, part) {
+  const wanted = squeeze(part.value);
+  const found = [];
+  for (const el of everywhere(root, "*")) {
+    if (HIDDEN_TEXT.has(el.nodeName) || el.closest("head")) continue;
+    const raw = el.nodeName === "INPUT" ? textOf(el) : el.textContent;
+    if (!squeeze(raw).includes(wanted)) continue;
+    if (!visible(el) || unseen(el)) continue;
+    const shown = textOf(el);  // as CSS cases it; the markup's own case is as good, if the text is seen
+    if (matches(shown, part) || (el.nodeName !== "SELECT" && squeeze(shown).includes(wanted) && matches(raw, part))) found.push(el);
+  }
+  const outer = new Set();
+  for (const el of found) for (let p = parentOf(el); p && !outer.has(p); p = parentOf(p)) outer.add(p);
+  return found.filter((el) => !outer.has(el) && el.nodeName !== "OPTION");
+}
+const referenced = (el, attribute) => (el.getAttribute(attribute) || "").split(/\s+/).filter(Boolean)
+  .map((id) => el.getRootNode().getElementById?.(id)).filter(Boolean).map((e) => e.textContent).join(" ");
+function labelsOf(el) {
+  const texts = [];
+  if (el.labels) for (const label of el.labels) texts.push(ownLabelText(label, el));
+  if (el.hasAttribute("aria-labelledby")) texts.push(referenced(el, "aria-labelledby"));
+  if (el.hasAttribute("aria-label")) texts.push(el.getAttribute("aria-label"));
+  return texts;
+}
+function ownLabelText(label, control) {  // the text of a label without that of the control it wraps
+  const copy = label.cloneNode(true);
+  for (const inner of copy.querySelectorAll("select,textarea,option,script,style")) inner.remove();
+  return label.contains(control) ? copy.textContent : label.innerText || label.textContent;
+}
+function byLabel(root, part) {
+  const css = "input:not([type=hidden]),textarea,select,button,meter,output,progress,[aria-label],[aria-labelledby]";
+  return everywhere(root, css).filter((el) => labelsOf(el).some((text) => matches(text, part)));
+}
+
+const ROLE_CSS = {
+  button: "button,input,summary,[role]", link: "a,area,[role]", checkbox: "input,[role]", radio: "input,[role]",
+  textbox: "input,textarea,[contenteditable],[role]", searchbox: "input,[role]", spinbutton: "input,[role]",
+  slider: "input,[role]", combobox: "select,input,button,[role]", listbox: "select,datalist,[role]", option: "option,[role]",
+  heading: "h1,h2,h3,h4,h5,h6,[role]", img: "img,svg,[role]", image: "img,svg,[role]", list: "ul,ol,menu,[role]",
+  listitem: "li,[role]", table: "table,[role]", row: "tr,[role]", cell: "td,[role]", columnheader: "th,[role]",
+  rowheader: "th,[role]", dialog: "dialog,[role]", navigation: "nav,[role]", main: "main,[role]", article: "article,[role]",
+};
+const ROLE_NAMES = { img: ["img", "image"], image: ["img", "image"], none: ["none", "presentation"], presentation: ["none", "presentation"] };
+function hasRoleState(el, [key, value, exact]) {
+  if (key === "name") return matches(el.computedName, { value, exact });
+  if (key === "level") return String(el.getAttribute("aria-level") || (/^H([1-6])$/.exec(el.nodeName) || [])[1]) === value;
+  if (key === "disabled") return String(disabled(el)) === value;
+  const own = { checked: el.indeterminate ? "mixed" : el.checked, selected: el.selected, expanded: el.open }[key];
+  return String(el.getAttribute(`aria-${key}`) ?? own ?? "false") === value;
+}
+function byRole(root, part) {
+  if (!("computedRole" in Element.prototype)) throw new Invalid("NO_ROLES");
+  const names = ROLE_NAMES[part.value] || [part.value];
+  return everywhere(root, ROLE_CSS[part.value] || "*").filter((el) => names.includes(el.computedRole) && visible(el)
+    && part.attributes.every((attribute) => hasRoleState(el, attribute)));
+}
+
+function find(root, part, nested) {
+  const css = (selector) => {
+    try { return nested ? everywhere(root, selector) : [...root.querySelectorAll(selector)]; }
+    catch (error) { throw new Invalid(error.message); }
+  };
+  const attribute = (name) => everywhere(root, `[${name}=${JSON.stringify(part.value)}]`);
+  switch (part.engine) {
+    case "css": return css(part.value);
+    case "id": return nested ? attribute("id") : [...root.querySelectorAll(`[id=${JSON.stringify(part.value)}]`)];
+    case "name": return nested ? attribute("name") : [...root.querySelectorAll(`[name=${JSON.stringify(part.value)}]`)];
+    case "testid": return attribute(args.testid || "data-testid");
+    case "text": return byText(root, part);
+    case "label": return byLabel(root, part);
+    case "placeholder": return everywhere(root, "[placeholder],[aria-placeholder]").filter((el) =>
+      matches(el.getAttribute("placeholder") ?? el.getAttribute("aria-placeholder"), part));
+    case "role": return byRole(root, part);
+    case "xpath": {
+      try {
+        const path = nested ? part.value.replace(/^(\(*)\//, "$1./") : part.value;
+        const result = document.evaluate(path, root, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+        return Array.from({ length: result.snapshotLength }, (_, i) => result.snapshotItem(i)).filter((n) => n.nodeType === 1);
+      } catch (error) { throw new Invalid(error.message); }
+    }
+  }
+  throw new Invalid(`unknown engine ${part.engine}`);
+}
+function all(chain) {
+  let roots = [args.root || document];
+  chain.forEach((part, i) => {
+    if (part.engine === "nth") {
+      const n = Number(part.value);
+      const one = roots[n < 0 ? roots.length + n : n];
+      roots = one ? [one] : [];
+    } else {
+      const nested = i > 0 || Boolean(args.root);
+      const hits = roots.flatMap((root) => find(root, part, nested));
+      roots = roots.length > 1 ? [...new Set(hits)] : hits;
+    }
+  });
+  return roots;
+}
+
+// ---- describing ---------------------------------------------------------------------------------
+function describe(el) {
+  const names = ["id", "name", "type", "role", "data-testid", "href", "aria-label", "placeholder", "class"];
+  const shown = names.filter((n) => el.hasAttribute(n)).slice(0, 4).map((n) => ` ${n}="${clip(el.getAttribute(n), 40)}"`);
+  const text = clip(fold(textOf(el)), 40);
+  return `<${el.localName}${shown.join("")}>${text ? `${text}</${el.localName}>` : ""}`;
+}
+const quoted = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
+function suggest(el) {  // the first locator of the usual order that means this element alone
+  const tries = [];
+  const testid = el.getAttribute(args.testid || "data-testid");
+  if (testid) tries.push(["testid", testid, `testid=${testid}`]);
+  if (el.id) tries.push(["css", `#${CSS.escape(el.id)}`, `#${CSS.escape(el.id)}`]);
+  const name = "computedName" in el ? fold(el.computedName) : "";
+  if (name && name.length < 60 && el.computedRole && !/^(generic|none|)$/.test(el.computedRole)) tries.push(["role", el.computedRole, `role=${el.computedRole}[name=${quoted(name)}]`, [["name", name, true]]]);
+  const label = fold(labelsOf(el)[0]);
+  if (label) tries.push(["label", label, `label=${quoted(label)}`]);
+  const text = fold(textOf(el));
+  if (text && text.length < 50) tries.push(["text", text, `text=${quoted(text)}`]);
+  for (const [engine, value, locator, attributes] of tries) {
+    const hits = find(document, { engine, value, exact: true, attributes: attributes || [] }, false);
+    if (hits.length === 1 && hits[0] === el) return locator;
+  }
+  return path(el);
+}
+function path(el) {
+  const steps = [];
+  for (let e = el; e && e.nodeType === 1; e = e.parentElement) {
+    if (e.id) { steps.unshift(`#${CSS.escape(e.id)}`); break; }
+    const same = e.parentElement ? [...e.parentElement.children].filter((c) => c.localName === e.localName) : [e];
+    steps.unshift(same.length > 1 ? `${e.localName}:nth-of-type(${same.indexOf(e) + 1})` : e.localName);
+    if (steps.length > 1 && document.querySelectorAll(steps.join(" > ")).length === 1) break;
+  }
+  return steps.join(" > ");
+}
+const listed = (elements, limit) => elements.slice(0, limit).map((el) => ({ text: describe(el), locator: suggest(el), visible: visible(el) }));
+
+function grams(text) {
+  const padded = ` ${text.toLowerCase()} `;
+  return new Set(Array.from({ length: Math.max(0, padded.length - 1) }, (_, i) => padded.slice(i, i + 2)));
+}
+function likeness(a, b) {  // Sorensen-Dice over letter pairs, 0 to 1
+  const [x, y] = [grams(a), grams(b)];
+  let shared = 0;
+  for (const gram of x) if (y.has(gram)) shared += 1;
+  return x.size + y.size ? (2 * shared) / (x.size + y.size) : 0;
+}
+function closest(chain, limit) {
+  const last = chain.filter((p) => p.engine !== "nth").pop();
+  const words = last.engine === "role" ? (last.attributes.find(([k]) => k === "name") || [])[1] || last.value
+    : last.engine === "css" || last.engine === "xpath" ? last.value.replace(/[^\w-]+/g, " ") : last.value;
+  const scored = [];
+  for (const el of everywhere(document, "body *").slice(0, 20000)) {
+    if (HIDDEN_TEXT.has(el.nodeName) || (last.engine === "label" && el.nodeName === "LABEL")) continue;
+    const keys = [...(last.engine === "label" ? labelsOf(el).map(fold) : []), el.id, el.getAttribute("name"), el.getAttribute(args.testid || "data-testid"), el.getAttribute("aria-label"),
+      el.getAttribute("placeholder"), el.className && typeof el.className === "string" ? el.className : ""];
+    if (el.children.length === 0 || /^(BUTTON|A|LABEL|H[1-6]|LI|OPTION)$/.test(el.nodeName)) keys.push(clip(fold(el.textContent), 80));
+    let score = 0;
+    for (const key of keys) if (key) score = Math.max(score, likeness(words, key));
+    if (last.engine === "role" && el.computedRole === last.value) score += 0.3;
+    if (score > 0.35) scored.push([score, el]);
+  }
+  scored.sort((a, b) => b[0] - a[0]);
+  return listed(scored.slice(0, limit).map(([, el]) => el), limit);
+}
+
+// ---- acting -------------------------------------------------------------------------------------
+const disabled = (el) => el.matches(":disabled") || Boolean(el.closest('button:disabled, [aria-disabled="true"]'));
+const editable = (el) => el.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(el.nodeName) && !el.readOnly && !disabled(el));
+// Without a prototype: a driver also sends what a page has added to all objects.
+const plain = (r) => Object.assign(Object.create(null), { x: r.x, y: r.y, width: r.width, height: r.height });
+const deepHit = (x, y) => {
+  let hit = document.elementFromPoint(x, y);
+  while (hit && hit.shadowRoot) {
+    const inner = hit.shadowRoot.elementFromPoint(x, y);
+    if (!inner || inner === hit) break;
+    hit = inner;
+  }
+  return hit;
+};
+function within(el, hit) {  // does a press on hit reach el?
+  for (let e = hit; e; e = parentOf(e)) if (e === el) return true;
+  const label = hit && hit.closest && hit.closest("label");
+  return Boolean(label && label.control === el);
+}
+function point(el) {
+  const rects = [...el.getClientRects()].filter((r) => r.width > 0 && r.height > 0);
+  if (args.at) { const r = el.getBoundingClientRect(); return [r.left + args.at[0], r.top + args.at[1]]; }
+  for (const r of rects) {
+    const [left, right] = [Math.max(0, r.left), Math.min(innerWidth, r.right)];
+    const [top, bottom] = [Math.max(0, r.top), Math.min(innerHeight, r.bottom)];
+    if (right > left && bottom > top) return [(left + right) / 2, (top + bottom) / 2];
+  }
+  return null;
+}
+const BLOCKS = ["center", "end", "start", "nearest"];
+function actionable(el, memory) {  // null when it can be acted on, else why not
+  const wants = args.wants || [];
+  if (!el.isConnected) return { state: "stale" };
+  if (!visible(el)) return { state: "hidden" };
+  if (wants.includes("enabled") && disabled(el)) return { state: "disabled" };
+  if (wants.includes("editable") && !editable(el)) return { state: "readonly" };
+  if (!wants.includes("point")) return null;
+  const key = () => { const r = el.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(); };
+  const moved = memory.box !== key();
+  const view = point(el);
+  const outside = !view || view[0] < 0 || view[1] < 0 || view[0] >= innerWidth || view[1] >= innerHeight;
+  if (!outside && !memory.framed && window !== window.top) {  // the frame itself may be out of view
+    memory.framed = true;
+    el.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+  }
+  if (outside || memory.covered) {
+    el.scrollIntoView({ block: BLOCKS[memory.scrolls++ % 4], inline: "nearest", behavior: "instant" });
+    const [x, y] = (args.at && point(el)) || [0, 0];  // a point of an element larger than the view
+    if (args.at) scrollBy({ left: Math.min(0, x) + Math.max(0, x + 1 - innerWidth), top: Math.min(0, y) + Math.max(0, y + 1 - innerHeight), behavior: "instant" });
+    memory.covered = false;
+  } else if (window.parent !== window && memory.box === undefined) {
+    el.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });  // the frame may be out of sight
+  }
+  memory.box = key();  // after our own scrolling, which is no movement of the page's
+  if (moved) return { state: "moving" };
+  const [x, y] = point(el) || [-1, -1];
+  if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) return { state: "offscreen" };
+  const hit = deepHit(x, y);
+  if (!within(el, hit)) { memory.covered = true; return { state: "covered", by: hit ? describe(hit) : "nothing" }; }
+  memory.point = [x, y];
+  return null;
+}
+
+// ---- conditions ---------------------------------------------------------------------------------
+const valueOf = (el) => el.nodeName === "SELECT" && el.multiple ? [...el.selectedOptions].map((o) => o.value).join(",") : el.value ?? el.getAttribute("value");
+const isChecked = (el) => el.checked ?? el.getAttribute("aria-checked") === "true";
+const STATES = {
+  visible, hidden: (el) => !visible(el), enabled: (el) => !disabled(el), disabled, checked: isChecked, unchecked: (el) => !isChecked(el),
+  selected: (el) => el.selected ?? el.getAttribute("aria-selected") === "true", focused: (el) => deepActive() === el, editable,
+  empty: (el) => (/^(INPUT|TEXTAREA|SELECT)$/.test(el.nodeName) ? el.value === "" : fold(el.textContent) === "" && !el.querySelector("img,svg,canvas,video,input")),
+  present: () => true,
+};
+function deepActive() {
+  let active = document.activeElement;
+  while (active && active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+  return active;
+}
+function shownText(el) {
+  return /^(INPUT|TEXTAREA)$/.test(el.nodeName) ? el.value : fold(textOf(el));
+}
+function condition(found) {  // {ok, actual, el}
+  const { word, argument, value, negated, first } = args;
+  const judge = (holds, actual, el) => ({ ok: holds !== negated, actual, el });
+  if (word === "count") return judge(found.length === Number(value), String(found.length), found[0]);
+  if (word === "gone") return judge(found.length === 0, found.length ? "present" : "gone", found[0]);
+  if (found.length === 0) {
+    if (word === "hidden" || word === "present") return judge(word === "hidden", "absent");
+    if (word === "visible") return judge(false, "absent");
+    return { ok: false, actual: "absent", absent: true };
+  }
+  if (found.length > 1 && (word === "hidden" || (negated && word === "visible"))) {
+    const shown = found.some(visible);
+    return judge((word === "visible") === shown, shown ? "visible" : "hidden", found[0]);
+  }
+  if (word === "present" && negated) return judge(true, "present", found[0]);
+  if (found.length > 1 && !first) return { ambiguous: true };
+  if (word === "clickable") {
+    args.wants = ["enabled", "point"];
+    const why = actionable(found[0], args.memory ||= { scrolls: 0 });
+    return judge(why === null, why ? why.state : "clickable", found[0]);
+  }
+  const el = found[0];
+  if (word in STATES) {
+    const holds = Boolean(STATES[word](el));
+    const opposite = { visible: "hidden", hidden: "visible", enabled: "disabled", disabled: "enabled", checked: "unchecked", unchecked: "checked" };
+    return judge(holds, holds ? word : opposite[word] || `not ${word}`, el);
+  }
+  const actual = word === "text" || word === "contains" ? shownText(el) : word === "value" ? valueOf(el)
+    : word === "attribute" ? el.getAttribute(argument) : getComputedStyle(el).getPropertyValue(argument);
+  if (actual === null || actual === undefined) return judge(false, null, el);
+  const holds = word === "contains" ? fold(actual).includes(fold(value))
+    : word === "attribute" && value === null ? true : fold(actual) === fold(value);
+  return judge(holds, clip(String(actual), 2000), el);
+}
+
+// ---- waiting ------------------------------------------------------------------------------------
+// A background tab gets no animation frames, so a timer runs beside them. It is slow where the tab is seen:
+// two looks within one frame of a busy machine cannot tell whether an element moves.
+const frame = () => new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 250); });
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+async function poll(check) {
+  const end = performance.now() + args.slice;
+  for (let turn = 0; ; turn += 1) {
+    const answer = check();
+    const looked = turn > 0 || answer.state !== "moving";  // one look alone cannot tell whether it moves
+    if (!answer.again || (looked && performance.now() >= end)) return answer;
+    await (turn < 6 || answer.state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
+  }
+}
+// ---- covering -----------------------------------------------------------------------------------
+const documentOf = (view) => { try { return view.document; } catch { return null; } };  // null: of another site
+const secret = (text) => Boolean(text) && args.secrets.some((s) => text.includes(s));
+function secretBoxes(scope, add) {
+  for (const el of scope.querySelectorAll("input,textarea")) if (el.type !== "password" && secret(el.value) && visible(el)) add(el.getBoundingClientRect());
+  const page = scope.ownerDocument || scope;
+  const walker = page.createTreeWalker(scope, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (secret(walker.currentNode.data)) {
+    const list = walker.currentNode.parentElement?.closest("select");  // an option's own text has no box
+    if (list && visible(list)) add(list.getBoundingClientRect());
+    const range = page.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const box of range.getClientRects()) add(box);
+  }
+}
+
+const COMMANDS = {
+  element: () => {
+    const memory = { scrolls: 0 };
+    return poll(() => {
+      const found = all(args.chain);
+      if (found.length === 0) return { state: "absent", again: true };
+      if (found.length > 1 && !args.first) return { state: "ambiguous", count: found.length, matches: listed(found, 6) };
+      const why = actionable(found[0], memory);
+      if (why) return { ...why, again: true, matches: [{ text: describe(found[0]) }] };
+      const el = found[0];
+      return { state: "ready", el, box: plain(el.getBoundingClientRect()), point: memory.point, text: describe(el), kind: el.localName, type: el.type || "" };
+    });
+  },
+  condition: () => poll(() => {
+    const found = all(args.chain);
+    const result = condition(found);
+    if (result.ambiguous) return { state: "ambiguous", count: found.length, matches: listed(found, 6) };
+    return { state: result.ok ? "ready" : "unmet", again: !result.ok, actual: result.actual, absent: result.absent, el: result.el,
+      box: result.el && result.el.isConnected ? plain(result.el.getBoundingClientRect()) : null };
+  }),
+  page: () => poll(() => {
+    const actual = { url: location.href, title: document.title, text: args.word === "text" ? clip(fold(document.body ? textOf(document.body) : ""), 100000) : "" }[args.word];
+    const holds = args.pattern ? new RegExp(args.pattern).test(actual)
+      : args.word === "text" ? squeeze(actual).includes(squeeze(args.value)) : fold(actual) === fold(args.value);
+    return { state: holds !== args.negated ? "ready" : "unmet", again: holds === args.negated, actual: clip(actual, 300) };
+  }),
+  elements: () => ({ els: all(args.chain) }),
+  closest: () => ({ matches: closest(args.chain, args.limit || 5) }),
+  loaded: () => new Promise((go) => {
+    if (document.readyState === "complete") go({ state: "ready" });
+    else addEventListener("load", () => go({ state: "ready" }), { once: true });
+    setTimeout(() => go({ state: document.readyState === "complete" ? "ready" : document.readyState }), args.slice);
+  }),
+  probe: async () => {
+    await pause(0);  // a form's navigation begins in a task of its own, after the click's
+    const entry = performance.getEntriesByType("navigation")[0];
+    const el = args.el && args.el.isConnected ? args.el : null;
+    const box = el ? el.getBoundingClientRect() : null;
+    return { url: location.href, title: clip(document.title, 500), width: innerWidth, height: innerHeight, top: window.top === window,
+      status: entry && entry.responseStatus ? entry.responseStatus : null, box: box && box.width ? plain(box) : null };
+  },
+  focus: () => {
+    const el = args.el, rich = el.isContentEditable;
+    el.focus();
+    if (args.caret && rich) getSelection().selectAllChildren(el);
+    if (args.caret === "end" && rich) getSelection().collapseToEnd();
+    const placed = rich || (el.selectionEnd ?? null) !== null;  // e-mail and number inputs have no caret to set
+    if (args.caret === "end" && !rich && placed) el.setSelectionRange(el.value.length, el.value.length);
+    if (args.caret === "all" && el.select && el.value) el.select();
+    return { value: rich ? el.textContent : el.value ?? "", placed, nested: el.getRootNode() !== document };
+  },
+  assign: () => {  // inputs that a keyboard fills differently on every platform: date, time, colour, range
+    const el = args.el;
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(el, args.value);
+    for (const type of ["input", "change"]) el.dispatchEvent(new Event(type, { bubbles: true }));
+    return { value: el.value };
+  },
+  options: () => ({ options: [...(args.el.options || [])].map((o) => ({ label: fold(o.label), value: o.value, index: o.index, selected: o.selected, disabled: o.disabled })), multiple: args.el.multiple }),
+  select: () => {
+    const wanted = new Set(args.indexes);
+    for (const option of args.el.options) {
+      const on = args.mode === "set" ? wanted.has(option.index) : args.mode === "remove" ? option.selected && !wanted.has(option.index) : option.selected;
+      if (option.selected !== on) option.selected = on;
+    }
+    for (const type of ["input", "change"]) args.el.dispatchEvent(new Event(type, { bubbles: true }));
+    return { values: [...args.el.selectedOptions].map((o) => o.value) };
+  },
+  read: () => {
+    const el = args.el;
+    switch (args.what) {
+      case "text": return { value: shownText(el) };
+      case "value": return { value: valueOf(el) };
+      case "attribute": return { value: el.getAttribute(args.argument) };
+      case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || el.hasAttribute("aria-checked") ? isChecked(el) : null };
+      case "table": return { value: [...(el.rows || el.querySelectorAll("tr,[role=row]"))].map((row) => [...(row.cells || row.querySelectorAll("td,th,[role=cell],[role=gridcell],[role=columnheader],[role=rowheader]"))].map((cell) => fold(textOf(cell)))) };
+    }
+  },
+  inset: () => {  // where a frame's own viewport begins
+    const box = args.el.getBoundingClientRect();
+    return { x: box.x + args.el.clientLeft, y: box.y + args.el.clientTop };
+  },
+  covers: () => {  // what must not be seen in a picture: elements by locator, and text that holds a secret
+    let home = window;  // the outermost page that can be looked into from here
+    while (home.parent !== home && documentOf(home.parent)) home = home.parent;
+    const boxes = [];
+    const visit = (view, dx, dy) => {  // boxes are measured from the home page's viewport
+      const page = view.document, at = (box) => boxes.push({ x: box.x + dx, y: box.y + dy, width: box.width, height: box.height });
+      if (view === window) for (const el of args.chains.flatMap((chain) => all(chain)).filter(visible)) at(el.getBoundingClientRect());
+      if (args.secrets.length) for (const scope of scopes(page)) secretBoxes(scope, at);
+      for (const frame of everywhere(page, "iframe,frame")) {
+        const box = frame.getBoundingClientRect(), inner = frame.contentWindow;
+        if (inner && documentOf(inner)) visit(inner, dx + box.x + frame.clientLeft, dy + box.y + frame.clientTop);
+      }
+    };
+    visit(home, 0, 0);
+    return { boxes, x: home.scrollX, y: home.scrollY, top: home === home.parent };
+  },
+  scroll: () => {
+    if (args.el) args.el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    else window.scrollTo({ left: args.x ?? scrollX, top: args.y === "bottom" ? document.documentElement.scrollHeight : args.y, behavior: "instant" });
+    return { x: scrollX, y: scrollY };
+  },
+};
+// A driver goes on in the whole page, without a word, when the frame it was in is removed.
+const gone = args.framed && window.parent === window;
+Promise.resolve().then(() => (gone ? { state: "unframed" } : COMMANDS[command]())).then(done, (error) => done({ state: "invalid", message: error.message, ours: error instanceof Invalid, trace: error.stack }));

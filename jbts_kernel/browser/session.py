@@ -1,0 +1,414 @@
+"""A running browser and the clean contexts leased from it.
+
+A :class:`Browser` is one process with its driver, its DevTools channel and its signals. A
+:class:`Session` is one user in it: a browser context of its own (cookies, storage, cache, tabs).
+The first session takes the new browser's own context, every later one a fresh context; no context is
+ever handed out twice, so nothing of one test can reach the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BrowserGone, StepProblem, StepTimeout, TabGone, UnexpectedDialog, Unsupported
+from .cdp import Channel, CommandRefused, answer, browser_url
+from .faults import dialog_open
+from .launch import DEVICES, LaunchSpec, start
+from .signals import Dialog, Signals
+
+PAGE_SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+_DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
+
+
+@dataclass(slots=True)
+class Target:
+    """A tab: its DevTools session and the context it lives in."""
+
+    target_id: str
+    session_id: str
+    context_id: str
+    opener: str | None
+
+
+class Browser:
+    """One browser process. Start it with :meth:`launch`; :meth:`close` ends it and can be called twice."""
+
+    def __init__(self, driver: Any, spec: LaunchSpec) -> None:
+        self.driver = driver
+        self.spec = spec
+        self.lock = threading.RLock()
+        self.signals = Signals()
+        self.active: Session | None = None
+        self.closed = False
+        self._targets: dict[str, Target] = {}
+        self._gone: set[str] = set()
+        self._arrived = threading.Condition()
+        self._by_session: dict[str, str] = {}
+        self._viewports: dict[str, tuple[int, int]] = {}
+        self._downloads: dict[str, str] = {}
+        self._own_context_used = False
+        self._timeouts: dict[str, float] = {}
+        self.channel = self._connect()
+        self.downloads: list[dict[str, Any]] = []
+
+    @classmethod
+    def launch(cls, spec: LaunchSpec) -> Browser:
+        """Start a browser. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        driver = start(spec)
+        try:
+            return cls(driver, spec)
+        except BaseException:
+            driver.quit()
+            raise
+
+    # ---- channel ------------------------------------------------------------------------------
+    def _connect(self) -> Channel:
+        capabilities = self.driver.capabilities
+        address = next(
+            (
+                capabilities[key]["debuggerAddress"]
+                for key in ("goog:chromeOptions", "ms:edgeOptions")
+                if key in capabilities
+            ),
+            None,
+        )
+        url = capabilities.get("se:cdp") or (browser_url(address) if address else None)
+        if url is None:
+            raise Unsupported(f"{self.name} has no DevTools channel")
+        channel = Channel(url, self._listen)
+        self.channel = channel  # events may come before the next line returns
+        channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
+        channel.call(
+            "Target.setAutoAttach",
+            {
+                "autoAttach": True,
+                # a tab the page opens waits until we listen; without this the driver never gets it
+                "waitForDebuggerOnStart": True,
+                "flatten": True,
+                "filter": [{"type": "page"}],
+            },
+        )
+        return channel
+
+    def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
+        if method == "Target.attachedToTarget":
+            info = params["targetInfo"]
+            target = Target(
+                info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
+            )
+            self._prepare(target)
+            with self._arrived:
+                self._targets[target.target_id] = target
+                self._by_session[target.session_id] = target.target_id
+                self._arrived.notify_all()
+        elif method in ("Target.targetDestroyed", "Target.detachedFromTarget"):
+            gone = params.get("targetId") or self._by_session.get(params.get("sessionId", ""), "")
+            with self._arrived:
+                self._gone.add(gone)
+                target_gone = self._targets.pop(gone, None)
+                self._arrived.notify_all()
+                if target_gone:
+                    self._by_session.pop(target_gone.session_id, None)
+            self.signals.forget(gone)
+        elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
+            with self._arrived:
+                self.downloads.append({"method": method, **params})
+                del self.downloads[:-200]
+                self._arrived.notify_all()
+        elif session_id is not None:
+            self.signals.receive(self._by_session.get(session_id, ""), method, params)
+            if method.startswith("Page.javascriptDialog"):
+                with self._arrived:
+                    self._arrived.notify_all()
+
+    def _prepare(self, target: Target) -> None:
+        for domain in _DOMAINS:
+            self.channel.post(domain, session=target.session_id)
+        self._emulate(target, self._viewports.get(target.context_id, self.spec.viewport))
+        self.channel.post("Runtime.runIfWaitingForDebugger", session=target.session_id)
+
+    def _emulate(self, target: Target, viewport: tuple[int, int]) -> None:
+        device = DEVICES.get(self.spec.device or "")
+        width, height = (device.width, device.height) if device else viewport
+        if not self.spec.headless and device is None:
+            return  # a window that a person looks at keeps its own size
+        metrics = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": device.scale if device else 1,
+            "mobile": bool(device and device.mobile),
+        }
+        self.channel.post("Emulation.setDeviceMetricsOverride", metrics, target.session_id)
+        if device:
+            self.channel.post("Emulation.setUserAgentOverride", {"userAgent": device.agent}, target.session_id)
+            self.channel.post("Emulation.setTouchEmulationEnabled", {"enabled": device.mobile}, target.session_id)
+
+    def target(self, target_id: str, timeout: float = 5) -> Target:
+        """The tab's DevTools session; waits for it to be attached. Raises :class:`TabGone`."""
+        with self._arrived:
+            known = {target_id}
+            self._arrived.wait_for(
+                lambda: known & self._targets.keys() or known & self._gone or not self.channel.open, timeout
+            )
+            if target_id not in self._targets and self.channel.open:
+                raise TabGone("the current tab was closed; go on with %tab 0 or %tab new (%tabs lists them)")
+            if target_id not in self._targets:
+                raise BrowserGone("the browser closed its DevTools connection; the next step starts a new one")
+            return self._targets[target_id]
+
+    def targets(self, context_id: str) -> list[Target]:
+        """The tabs of a context, in the order they opened."""
+        with self._arrived:
+            return [t for t in self._targets.values() if t.context_id == context_id]
+
+    def wait_for(self, condition: Any, timeout: float) -> bool:
+        """Wait until ``condition()`` holds, looking again at every tab and download event."""
+        with self._arrived:
+            return bool(self._arrived.wait_for(condition, timeout))
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def look_again(self, seconds: float) -> None:
+        """Return at the next tab, dialog or download event, at the latest after ``seconds``."""
+        with self._arrived:
+            self._arrived.wait(seconds)
+
+    # ---- facts --------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        return str(self.driver.capabilities.get("browserName", self.spec.browser))
+
+    @property
+    def version(self) -> str:
+        return str(self.driver.capabilities.get("browserVersion", ""))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the driver process and the DevTools connection are there; asks neither anything."""
+        service = getattr(self.driver, "service", None)
+        process = getattr(service, "process", None)
+        return not self.closed and self.channel.open and (process is None or process.poll() is None)
+
+    def limit(self, kind: str, seconds: float) -> None:
+        """Set the driver's ``page_load`` or ``script`` time-out, telling it only what changed."""
+        seconds = round(max(0.05, seconds), 1) or 0.1
+        if self._timeouts.get(kind) != seconds:
+            getattr(self.driver, {"page_load": "set_page_load_timeout", "script": "set_script_timeout"}[kind])(seconds)
+            self._timeouts[kind] = seconds
+
+    # ---- sessions -----------------------------------------------------------------------------
+    def lease(self, name: str = "main", downloads: Path | None = None) -> Session:
+        """A session in a context nobody has used."""
+        with self.lock:
+            if not self._own_context_used:
+                self._own_context_used = True
+                handle = self.driver.current_window_handle
+                context = self.target(handle).context_id
+            else:
+                context = self.channel.call("Target.createBrowserContext", {"disposeOnDetach": False})[
+                    "browserContextId"
+                ]
+                handle = self.channel.call(
+                    "Target.createTarget",
+                    {"url": "about:blank", "browserContextId": context, "newWindow": True},
+                )["targetId"]
+            session = Session(self, name, context, handle)
+            if downloads is not None:
+                downloads.mkdir(parents=True, exist_ok=True)
+                self.channel.call(
+                    "Browser.setDownloadBehavior",
+                    {
+                        "behavior": "allowAndName",
+                        "browserContextId": context,
+                        "downloadPath": str(downloads),
+                        "eventsEnabled": True,
+                    },
+                )
+                session.downloads = downloads
+            session.activate()
+            return session
+
+    def resize(self, context_id: str, width: int, height: int) -> None:
+        """Give every tab of a context this viewport, in CSS pixels."""
+        self._viewports[context_id] = (width, height)
+        for target in self.targets(context_id):
+            self._emulate(target, (width, height))
+
+    def close(self) -> None:
+        """End browser and driver. Ends the channel first, so that quitting never waits for it."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            service = getattr(self.driver, "service", None)
+            process = getattr(service, "process", None)
+            if process is not None and process.poll() is not None and self.channel.open:
+                self._end_without_driver()
+            self.channel.close()
+            try:
+                self.driver.quit()
+            except _driver_errors():
+                pass  # it was dead already, which is what was wanted
+            finally:
+                if process is not None and process.poll() is None:
+                    process.kill()
+                    process.wait(5)
+
+    def _end_without_driver(self) -> None:
+        """The driver died and left the browser running: ask the browser itself."""
+        with contextlib.suppress(BrowserGone, StepTimeout):  # it ends, or hangs up while it does
+            self.channel.call("Browser.close", timeout=5)
+
+
+def _driver_errors() -> tuple[type[BaseException], ...]:
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    return (OSError, WebDriverException, HTTPError)
+
+
+class Session:
+    """One user: a context of its own in a browser. Verbs act through it."""
+
+    def __init__(self, browser: Browser, name: str, context_id: str, handle: str) -> None:
+        self.browser = browser
+        self.name = name
+        self.context_id = context_id
+        self.handle = handle
+        self.frames: list[Any] = []
+        self.frame_offset = (0.0, 0.0)
+        self.downloads: Path | None = None
+        self.tabs_before: set[str] = set()
+        self.pointer = (0, 0)
+        self.left_loading = False
+        self.closed = False
+
+    @property
+    def driver(self) -> Any:
+        return self.browser.driver
+
+    def activate(self) -> None:
+        """Make the driver look at this session's current tab and frame."""
+        if self.browser.active is not self:
+            self.driver.switch_to.window(self.handle)
+            self.browser.active = self
+            for frame in self.frames:
+                self.driver.switch_to.frame(frame)
+        if self.dialog is None and len(self.tabs) > 1:
+            # a tab behind another one is not drawn: its picture would take seconds
+            session_id = self.browser.target(self.handle).session_id
+            self.browser.channel.call("Page.bringToFront", session=session_id)
+
+    def switch(self, handle: str) -> None:
+        """Make a tab the current one."""
+        self.driver.switch_to.window(handle)
+        self.handle, self.frames, self.frame_offset = handle, [], (0.0, 0.0)
+        self.browser.active = self
+
+    def enter(self, element: Any) -> None:
+        """Go into a frame of the current one."""
+        self.driver.switch_to.frame(element)
+        self.frames.append(element)
+
+    def leave(self, count: int | None = None) -> None:
+        """Leave ``count`` frames, or all of them."""
+        kept = self.frames[: len(self.frames) - count] if count else []
+        self.driver.switch_to.default_content()
+        self.frames = []
+        for element in kept:
+            self.enter(element)
+
+    def place_frame(self) -> tuple[float, float]:
+        """Where the current frame's own viewport begins in the tab's, now, in CSS pixels. Pages scroll
+        and move, so it is measured when it is needed."""
+        if self.frames:
+            left = top = 0.0
+            self.driver.switch_to.default_content()
+            for element in self.frames:
+                inset = self.page("inset", el=element)
+                left, top = left + float(inset["x"]), top + float(inset["y"])
+                self.driver.switch_to.frame(element)
+            self.frame_offset = (left, top)
+        else:
+            self.frame_offset = (0.0, 0.0)
+        return self.frame_offset
+
+    def handles_now(self) -> list[str]:
+        """Like :attr:`tabs`, for use inside :meth:`Browser.wait_for`."""
+        return [t.target_id for t in self.browser.targets(self.context_id)]
+
+    def titles(self) -> dict[str, tuple[str, str]]:
+        """Title and address of each tab by handle, in the order the tabs opened."""
+        infos = self.browser.channel.call("Target.getTargets")["targetInfos"]
+        by_id = {info["targetId"]: (info.get("title", ""), info.get("url", "")) for info in infos}
+        return {handle: by_id.get(handle, ("", "")) for handle in self.tabs}
+
+    @property
+    def tabs(self) -> list[str]:
+        """The handles of this session's tabs, in the order they opened."""
+        return self.handles_now()
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """The dialog open in the current tab."""
+        return self.browser.signals.dialog(self.handle)
+
+    def settle_signals(self) -> None:
+        """Return once every message the page sent so far has been received."""
+        self.browser.channel.call("Browser.getVersion")
+        if self.dialog is None:
+            try:
+                self.evaluate("0")
+            except (CommandRefused, TabGone, UnexpectedDialog):
+                return  # the document is being replaced: the messages of the old one are in already
+
+    def evaluate(self, expression: str, timeout: float = 10) -> Any:
+        """A JavaScript expression's plain value in the current tab's main frame, past the driver."""
+        session_id = self.browser.target(self.handle).session_id
+        command, browser = "Runtime.evaluate", self.browser
+        asked = browser.channel.post(command, {"expression": expression, "returnByValue": True}, session_id)
+        asked.add_done_callback(lambda _: browser.wake())
+        browser.wait_for(lambda: asked.done() or self.dialog is not None, timeout)
+        if not asked.done() and self.dialog is not None:  # the page stands still until it is answered
+            raise dialog_open(self.dialog)
+        return answer(asked, command, 0 if asked.done() else 0.01).get("result", {}).get("value")
+
+    def page(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Run one command of the page script in the current frame; the answer is its dict.
+
+        Raises what the driver raises; :mod:`.actionability` decides what may be tried again.
+        """
+        if self.dialog is not None:
+            raise dialog_open(self.dialog)
+        found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments)
+        if not isinstance(found, dict):
+            raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
+        return found
+
+    def close(self) -> None:
+        """Drop the context with everything in it. Can be called twice."""
+        if self.closed:
+            return
+        self.closed = True
+        browser = self.browser
+        with browser.lock:
+            if browser.active is self:
+                browser.active = None
+            if browser.closed or not browser.channel.open:
+                return
+            try:
+                browser.channel.call("Target.disposeBrowserContext", {"browserContextId": self.context_id})
+            except (BrowserGone, StepTimeout):
+                pass  # it is gone, and the context with it
+            except CommandRefused:
+                # The browser's own context cannot be disposed of; it is never leased again, and its
+                # last tab must stay, or the browser would end.
+                for handle in self.tabs[1:]:
+                    browser.channel.call("Target.closeTarget", {"targetId": handle})

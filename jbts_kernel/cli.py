@@ -1,0 +1,249 @@
+"""The ``jbts`` command: thin skins over the package, each importing what it needs when it runs.
+
+``jbts --help`` must answer at once, so this module imports Click and nothing heavy; commands that live
+elsewhere are named with their one-line help and loaded when they are called.
+
+Exit codes, the same for every command: 0 done (all passed), 1 failures, 2 the command was not understood or
+there was nothing to run, 3 something needed is not there (no browser, no grid, no hub), 130 interrupted.
+An error is one line on stderr that says what to do next.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from . import __version__
+from .errors import BrowserUnavailable, ConfigProblem, HubProblem, JBTSError, UsageProblem
+from .grammar import nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+FAILURES, USAGE, INFRASTRUCTURE, INTERRUPTED = 1, 2, 3, 130
+_ALL_ROWS = 1 << 31
+_PIPE_WIDTH = 160  # what is kept in a file is not folded at eighty columns
+
+# name -> (module, attribute, help); the modules are heavy, so they are loaded when the command is called
+_ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
+    "run": ("jbts_kernel.suite.commands", "run_command", "Run notebooks as a suite."),
+    "report": ("jbts_kernel.suite.commands", "report_command", "Write the HTML report of a run."),
+}
+_ORDER = ("demo", "run", "report", "query", "events", "hub", "publish", "lab", "doctor")
+
+
+class _Commands(click.Group):
+    """A group whose heavy members are loaded when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in _ORDER if name in self.commands or name in _ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = _ELSEWHERE[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            near = nearest(args[0], self.list_commands(ctx))
+            meant = f" (did you mean {near}?)" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.commands.get(name)
+            rows.append((name, command.get_short_help_str(limit=70) if command else _ELSEWHERE[name][2]))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="jbts")
+def commands() -> None:
+    """Browser tests written the way people explore: one step, one cell, one picture.
+
+    Everything is recorded in the project's .jbts folder (JBTS_HOME names another).
+    """
+
+
+def _home() -> Path:
+    from .config import find_home
+
+    return find_home()
+
+
+def _console() -> Console:
+    """Standard output for tables. Rich leaves colours out for NO_COLOR and for what is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPE_WIDTH)
+    return console
+
+
+@commands.command()
+@click.option("--serve", is_flag=True, help="Only serve the shop, until Ctrl-C, to try steps on by hand.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the shop listens; 0 is any free port.")
+@click.option("-n", "--workers", type=click.IntRange(1), default=2, show_default=True, help="Notebooks at a time.")
+def demo(serve: bool, port: int, workers: int) -> int:
+    """Run the example notebooks against a shop on this machine."""
+    from . import tour
+
+    if serve:
+        tour.serve(port, click.echo)
+        return 0
+    return tour.run(_home(), _console(), port=port, workers=workers)
+
+
+@commands.command()
+@click.argument("sql")
+@click.option(
+    "-f", "--format", "shape", type=click.Choice(("table", "csv", "json")), default="table", show_default=True
+)
+@click.option("-l", "--limit", type=click.IntRange(0), default=None, help="Rows at most; 0 is all. [table: 100]")
+def query(sql: str, shape: str, limit: int | None) -> None:
+    """Ask the results a question in SQL; - reads it from standard input.
+
+    \b
+    jbts query "select test_name, status, duration_ms from latest_executions"
+    jbts query "from failures" --format json
+    """
+    from . import tables
+    from .store.queries import Results
+
+    text = sys.stdin.read() if sql == "-" else sql
+    if not text.strip():
+        raise UsageProblem("there is no SQL to run; for example: jbts query 'from latest_executions'")
+    most = limit if limit is not None else 100 if shape == "table" else 0
+    table = Results(_home()).rows(text, limit=most or _ALL_ROWS)
+    if shape == "csv":
+        tables.write_csv(table, sys.stdout)
+    elif shape == "json":
+        tables.write_json(table, sys.stdout)
+    else:
+        tables.draw(table, _console())
+
+
+@commands.command()
+@click.option("--room", default="test_events", show_default=True, help="test_events or test_execution:ID.")
+@click.option("--history/--no-history", default=True, show_default=True, help="Begin with what the hub has kept.")
+@click.option("-n", "--count", type=click.IntRange(1), default=None, help="End after so many.")
+def events(room: str, history: bool, count: int | None) -> None:
+    """Follow the broadcast, one JSON object a line, until Ctrl-C."""
+    import asyncio
+    import json
+
+    from .broadcast import discovery
+    from .broadcast.client import subscribe
+
+    async def follow() -> None:
+        seen = 0
+        async for event in subscribe(home, room, history=history):
+            click.echo(json.dumps(event, ensure_ascii=False))
+            seen += 1
+            if seen == count:
+                return
+
+    home = _home()
+    discovery.ensure(home)
+    asyncio.run(follow())
+
+
+@commands.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0 is the last one, or any free one.")
+@click.option("--idle", type=float, default=None, metavar="SECONDS", help="End after so long without use.")
+@click.option("--origin", multiple=True, metavar="ORIGIN", help="A page's origin that may connect.")
+def hub(host: str, port: int, idle: float | None, origin: tuple[str, ...]) -> int:
+    """Run the broadcast hub in the foreground."""
+    from .broadcast import hub as broadcast_hub
+
+    words = [str(_home()), "--foreground", "--host", host]
+    words += ["--port", str(port)] if port else []
+    words += ["--idle", str(idle)] if idle is not None else []
+    words += [word for one in origin for word in ("--origin", one)]
+    return broadcast_hub.main(words)
+
+
+@commands.command()
+def publish() -> None:
+    """Move what has been recorded into results.duckdb."""
+    from .store.publish import publish as publish_now
+
+    done = publish_now(_home())
+    if done is None:
+        click.echo("another process is publishing at this moment")
+    elif not done.changed:
+        click.echo(f"nothing new; generation {done.generation} has everything that is complete")
+    else:
+        click.echo(f"generation {done.generation}: {done.lines} lines of {done.segments} segments added")
+
+
+@commands.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Start JupyterLab with the JBTS kernel (further arguments are its own)."""
+    words = [sys.executable, "-m", "jupyterlab", *arguments]
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root and not any(word.startswith("--allow-root") for word in arguments):
+        click.echo("jbts: running as root, so JupyterLab is started with --allow-root", err=True)
+        words.append("--allow-root")
+    os.execv(sys.executable, words)  # JupyterLab takes this process over, with its terminal and its signals
+
+
+@commands.command()
+@click.option("--install", is_flag=True, help="First install a browser where there is none.")
+def doctor(install: bool) -> int:
+    """Say what is installed, set and running here."""
+    from . import doctor as surroundings
+
+    if install:
+        from .installation import ensure_browser
+
+        ensure_browser(lambda line: click.echo(line, err=True))
+    examination = surroundings.examine()
+    surroundings.show(examination, _console())
+    return 0 if examination.usable else INFRASTRUCTURE
+
+
+def exit_code(error: JBTSError) -> int:
+    """What the process ends with for an error nobody handled."""
+    if isinstance(error, (UsageProblem, ConfigProblem)):
+        return USAGE
+    if isinstance(error, (BrowserUnavailable, HubProblem)):
+        return INFRASTRUCTURE
+    return FAILURES
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The entry point. Ends the process with the command's exit code."""
+    try:
+        code = commands.main(arguments, prog_name="jbts", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(USAGE)
+    except click.ClickException as error:
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "jbts"
+        message = " ".join(error.format_message().split())
+        click.echo(f"jbts: {message.rstrip('.')}; see {path} --help", err=True)
+        sys.exit(error.exit_code)
+    except JBTSError as error:
+        click.echo(f"jbts: {error}", err=True)
+        sys.exit(exit_code(error))
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,81 @@
+"""Settings: traits for a notebook, environment for CI, one folder for the data.
+
+``%config JBTS.timeout = 20`` in a cell, ``c.JBTS.timeout = 20`` in a config file,
+``--JBTS.timeout=20`` on the kernel's command line, ``JBTS_TIMEOUT=20`` in the environment. What is
+set in a cell wins over the command line, that over the environment, that over the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Enum, Float, TraitError, Unicode
+from traitlets.config import Configurable
+
+from .errors import ConfigProblem
+
+FOLDER = ".jbts"
+_MARKS = (FOLDER, ".git", "pyproject.toml")
+
+
+class JBTS(Configurable):
+    """Everything that can be set. Times are seconds, sizes CSS pixels."""
+
+    base_url = Unicode("", help="Addresses without a host are relative to this.").tag(config=True)
+    browser = Unicode("chrome", help="chrome, chromium, edge, firefox, webkitgtk or safari.").tag(config=True)
+    headless = Bool(True, help="Run the browser without a window.").tag(config=True)
+    viewport = Unicode("1280x800", help="Width and height of the page.").tag(config=True)
+    grid = Unicode("", help="Address of a Selenium Grid; empty for a local browser.").tag(config=True)
+    browser_path = Unicode("", help="The browser program, where the one on PATH is not meant.").tag(config=True)
+    driver_path = Unicode("", help="The driver program, where the one on PATH is not meant.").tag(config=True)
+    timeout = Float(10.0, help="How long a step tries before it fails.").tag(config=True)
+    navigation_timeout = Float(30.0, help="How long a navigation may take.").tag(config=True)
+    screenshots = Enum(("always", "failure", "never"), "always", help="When to take a picture.").tag(config=True)
+    testid_attribute = Unicode("data-testid", help="The attribute that testid= looks at.").tag(config=True)
+    broadcaster = Enum(("process", "thread", "off"), "process", help="Where the hub runs.").tag(config=True)
+    nest_asyncio = Enum(
+        ("need", "load", "off"),
+        "need",
+        help="When asyncio.run() is made to work in a cell: at the first call that needs it, at load, or never.",
+    ).tag(config=True)
+    durable = Bool(False, help="Flush every step to the disk (survives a power cut).").tag(config=True)
+
+    def __init__(self, *, environ: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        self._environ = os.environ if environ is None else environ
+        super().__init__(**kwargs)
+        given = self.config.get("JBTS", {})
+        for name, trait in self.traits(config=True).items():
+            value = self._environ.get(_environment_name(name)) or self._alias(name)
+            if value and name not in given:
+                try:
+                    setattr(self, name, trait.from_string(value))
+                except (ValueError, TypeError, TraitError) as error:
+                    raise ConfigProblem(f"{_environment_name(name)}={value!r}: {error}") from None
+
+    def _alias(self, name: str) -> str | None:
+        return self._environ.get("SELENIUM_HUB_URL") if name == "grid" else None
+
+
+def _environment_name(trait: str) -> str:
+    return {"grid": "JBTS_GRID_URL"}.get(trait, "JBTS_" + trait.upper())
+
+
+def find_home(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """The project's data folder: ``JBTS_HOME``, else ``.jbts`` in the nearest folder upwards that
+    holds one (or a ``.git`` or ``pyproject.toml``), else ``.jbts`` in ``start`` (the working folder).
+    The folder is not made."""
+    environ = os.environ if environ is None else environ
+    if environ.get("JBTS_HOME"):
+        return Path(environ["JBTS_HOME"]).expanduser().resolve()
+    start = (start or Path.cwd()).resolve()
+    shared = {Path(tempfile.gettempdir()).resolve(), Path.home().resolve(), Path(start.anchor)}
+    for folder in (start, *start.parents):
+        if folder in shared and folder != start:
+            break
+        if any((folder / mark).exists() for mark in _MARKS):
+            return folder / FOLDER
+    return start / FOLDER

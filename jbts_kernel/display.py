@@ -1,0 +1,314 @@
+"""Everything a person sees in a cell, as one mimebundle each: HTML for the notebook, text for the
+terminal, JSON for reports. All escaping of what pages say happens here.
+
+HTML stands alone: no script, no link to anywhere, colours from JupyterLab's variables with values of
+its own for every other place. Pictures are small copies; the full ones are on disk.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .grammar import COMMON_ABOUT, Signature, clip, common_options
+from .models import Box, StepResult
+
+STEP_MIME = "application/vnd.jbts.step+json"
+Bundle = dict[str, Any]
+
+MARKS: Mapping[str, str] = {
+    "passed": "\u2713",
+    "failed": "\u2717",
+    "error": "!",
+    "skipped": "\u2013",
+    "aborted": "\u25a0",
+    "running": "\u2026",
+}
+_TONES: Mapping[str, str] = {
+    "passed": "#1a7f4b", "failed": "#c9372c", "error": "#c9372c", "skipped": "#8a6d1d",
+    "aborted": "#6e56a8", "running": "#4a6fa5",
+}  # fmt: skip
+
+
+def _style() -> str:
+    """The style sheet as it goes into each output, without its comments and its white space."""
+    css = Path(__file__).with_name("card.css").read_text(encoding="utf-8")
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"\s*([{};,])\s*", r"\1", " ".join(css.split()))
+    return f"<style>{css}</style>"
+
+
+STYLE = _style()
+
+
+def text(value: object, limit: int = 300) -> str:
+    """A value as HTML text: on one line, bounded, escaped."""
+    return html.escape(clip(str(value), limit))
+
+
+def duration(ms: float) -> str:
+    """Milliseconds as a person reads them."""
+    return (
+        f"{ms:.0f} ms"
+        if ms < 1000
+        else f"{ms / 1000:.1f} s"
+        if ms < 60_000
+        else f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
+    )
+
+
+def spent(r: StepResult) -> str:
+    """Where a step's time went."""
+    acted = max(0.0, r.duration_ms - r.wait_ms - r.picture_ms)
+    parts = [(r.wait_ms, "waiting"), (acted, "acting"), (r.picture_ms, "looking")]
+    return " \u00b7 ".join(f"{duration(ms)} {what}" for ms, what in parts if ms >= 1)
+
+
+def mark(status: str) -> str:
+    """The round sign of a status."""
+    tone = _TONES.get(status, "#6b7280")
+    sign = MARKS.get(status, "?")
+    return f'<span class="jbts-mark" style="background:{tone}" title="{html.escape(status)}">{sign}</span>'
+
+
+def card(r: StepResult) -> Bundle:
+    """One step: what it did, how it went, what the page looked like, and on failure why and what next."""
+    failed = r.status in ("failed", "error", "aborted") or (r.status == "skipped" and r.error_message)
+    parts = [STYLE, '<div class="jbts">', _head(r)]
+    if failed and r.error_message:
+        parts.append(_why(r))
+    about = " \u00b7 ".join(x for x in (spent(r), f"tried {r.retries + 1} times" if r.retries else "") if x)
+    shown_url = not r.url.startswith(("data:", "about:")) and r.url
+    where = f"{text(r.title, 80)} <code>{text(r.url, 120)}</code>" if shown_url else ""
+    parts.append(f'<div class="jbts-soft">{where}{" &middot; " if where and about else ""}{about}</div>')
+    if r.note:
+        parts.append(f'<div class="jbts-soft">{text(r.note)}</div>')
+    if r.thumbnail:
+        parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
+    parts.append(_signals(r))
+    parts.append("</div>")
+    return {"text/html": "".join(parts), "text/plain": card_text(r), STEP_MIME: step_json(r)}
+
+
+def _title(r: StepResult) -> str:
+    rest = r.source.removeprefix(r.step.verb).strip()
+    words = [f'<span class="jbts-verb">{text(r.step.verb)}</span>', f"<code>{text(rest, 200)}</code>"]
+    if "${" in rest:
+        words.append(f'<span class="jbts-soft">{text(r.input or r.expected or r.locator, 160)}</span>')
+    if r.step.options.name:
+        words.insert(0, f"<em>{text(r.step.options.name, 80)}</em>")
+    return " ".join(words)
+
+
+def _head(r: StepResult) -> str:
+    status = "" if r.status == "passed" else f" {r.status}"
+    http = f" &middot; HTTP {r.http_status}" if r.http_status else ""
+    return (
+        f'<div class="jbts-head">{mark(r.status)}<span>{_title(r)}</span>'
+        f'<span class="jbts-time jbts-soft">{html.escape(status)} {duration(r.duration_ms)}{http}</span></div>'
+    )
+
+
+def _why(r: StepResult) -> str:
+    hints = "".join(f"<li>{_hint(h)}</li>" for h in r.hints[:8])
+    listed = f"<ul>{hints}</ul>" if hints else ""
+    return f'<div class="jbts-why"><b>{text(r.error_type)}</b> {text(r.error_message, 1200)}{listed}</div>'
+
+
+def _hint(hint: str) -> str:
+    """A locator and what it means, or a sentence."""
+    locator, gap, meaning = hint.partition("   ")
+    return (
+        f'<code>{text(locator, 160)}</code> <span class="jbts-soft">{text(meaning, 160)}</span>'
+        if gap
+        else text(hint, 300)
+    )
+
+
+def _shot(picture: bytes, box: Box | None, viewport: tuple[int, int] | None, alt: str) -> str:
+    outline = ""
+    if box and viewport and viewport[0] > 0 and viewport[1] > 0:
+        left, top = 100 * box.x / viewport[0], 100 * box.y / viewport[1]
+        width, height = 100 * box.width / viewport[0], 100 * box.height / viewport[1]
+        if left < 100 and top < 100 and left + width > 0 and top + height > 0:
+            place = f"left:{left:.2f}%;top:{top:.2f}%;width:{width:.2f}%;height:{height:.2f}%"
+            outline = f'<span class="jbts-box" style="{place}"></span>'
+    data = base64.b64encode(picture).decode("ascii")
+    image = f'<img width="480" alt="{text(alt, 120)}" src="data:image/webp;base64,{data}">'
+    return f'<div class="jbts-shot">{image}{outline}</div>'
+
+
+def _signals(r: StepResult) -> str:
+    errors = [m for m in r.console if m.level in ("error", "warning")]
+    asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
+    failed = [q for q in r.requests if q.failed and not asked]
+    lines = [f"<div>{text(m.level)}: {text(m.text, 300)}</div>" for m in errors[:6]]
+    lines += [
+        f"<div>{text(q.method)} {text(q.url, 200)} {text(q.status if q.status else q.text)}</div>" for q in failed[:6]
+    ]
+    more = len(errors) + len(failed) - len(lines)
+    if not lines:
+        return ""
+    if more > 0:
+        lines.append(f"<div>and {more} more</div>")
+    head = ", ".join(
+        x
+        for x in (
+            f"{len(errors)} in the console" if errors else "",
+            _count(len(failed), "failed request"),
+        )
+        if x
+    )
+    opened = " open" if r.status in ("failed", "error") else ""
+    return f'<details class="jbts-soft"{opened}><summary>{head}</summary>{"".join(lines)}</details>'
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}" if number else ""
+
+
+def card_text(r: StepResult) -> str:
+    """The card for a terminal and for text-only readers."""
+    words = [MARKS.get(r.status, "?"), clip(r.source or r.step.verb, 100), f"({duration(r.duration_ms)})"]
+    lines = [" ".join(words)]
+    if r.error_message:
+        lines.append(f"  {r.error_type}: {r.error_message}")
+        lines += [f"    {clip(h, 200)}" for h in r.hints[:8]]
+    if r.note:
+        lines.append(f"  {clip(r.note, 200)}")
+    lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]
+    lines += [f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed][:5]
+    return "\n".join(lines)
+
+
+def step_json(r: StepResult) -> dict[str, Any]:
+    """What reports read back from an executed notebook."""
+    return {
+        "step_id": r.step_id, "execution_id": r.execution_id, "ordinal": r.ordinal, "verb": r.step.verb,
+        "locator": r.locator, "input": r.input, "expected": r.expected, "status": r.status,
+        "duration_ms": round(r.duration_ms, 1),
+        "url": r.url, "title": clip(r.title, 200), "error_type": r.error_type, "error_message": r.error_message,
+        "screenshot": r.screenshot.path if r.screenshot else None,
+    }  # fmt: skip
+
+
+def strip(title: str, results: Sequence[StepResult], pictures: Sequence[bytes] = ()) -> Bundle:
+    """Several steps as rows, with a film strip below; for ``%%steps`` and groups."""
+    rows = "".join(
+        f"<div>{mark(r.status)}<span>{_title(r)}</span>"
+        f'<span class="jbts-time jbts-soft">{duration(r.duration_ms)}</span></div>'
+        for r in results
+    )
+    images = "".join(
+        f'<img alt="after step {i + 1}" src="data:image/webp;base64,{base64.b64encode(p).decode("ascii")}">'
+        for i, p in enumerate(pictures)
+    )
+    head = f'<div class="jbts-verb">{text(title, 120)}</div>' if title else ""
+    film = f'<div class="jbts-strip">{images}</div>' if images else ""
+    body = f'{STYLE}<div class="jbts">{head}<div class="jbts-rows">{rows}</div>{film}</div>'
+    plain = "\n".join(card_text(r) for r in results)
+    return {
+        "text/html": body,
+        "text/plain": plain or title,
+        STEP_MIME: {"steps": [step_json(r) for r in results]},
+    }
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    caption: str = "",
+    empty: str = "no rows",
+    truncated: bool = False,
+) -> Bundle:
+    """A table of values; numbers to the right, texts bounded, everything escaped."""
+    listed = [list(row) for row in rows]
+    note = f'<div class="jbts-soft">the first {len(listed)} rows are shown</div>' if truncated else ""
+    title = f'<div class="jbts-verb">{text(caption)}</div>' if caption else ""
+    if not listed:
+        body = f'<div class="jbts-soft">{text(empty)}</div>'
+    else:
+        head = "".join(f"<th>{text(c)}</th>" for c in columns)
+        cells = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in listed)
+        body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
+    plain = _plain_table(columns, listed) if listed else empty
+    return {
+        "text/html": f'{STYLE}<div class="jbts">{title}{body}{note}</div>',
+        "text/plain": f"{caption}\n{plain}" if caption else plain,
+    }
+
+
+def shown(value: Any) -> str:
+    """A value of a table as text."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat(sep=" ", timespec="seconds")) if hasattr(value, "hour") else str(value)
+    return clip(str(value), 200)
+
+
+def _cell(value: Any) -> str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"<td{' class=n' if number else ''}>{html.escape(shown(value))}</td>"
+
+
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    cells = [[clip(str(c), 40) for c in columns], *[[clip(shown(v), 40) for v in row] for row in rows[:200]]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def note(message: str, *, detail: str = "", tone: str = "passed") -> Bundle:
+    """One line about what a command did."""
+    extra = f' <span class="jbts-soft">{text(detail, 400)}</span>' if detail else ""
+    line = f"{mark(tone)}<span>{text(message, 400)}{extra}</span>"
+    body = f'{STYLE}<div class="jbts"><div class="jbts-head">{line}</div></div>'
+    return {"text/html": body, "text/plain": f"{message} {detail}".strip()}
+
+
+_KIND_ABOUT = {
+    "locator": 'an element: CSS, //xpath, text=Save, label=Email, role=button[name="Go"], testid=..., A >> B'
+}
+
+
+def help_text(signature: Signature) -> str:
+    """What ``--help`` prints."""
+    about = signature.about
+    lines = [f"%{signature.form}", "", signature.summary]
+    prose = (signature.function.__doc__ or "").partition("\n")[2].partition("Args:")[0].strip()
+    if prose:
+        lines += ["", "\n".join(line.strip() for line in prose.splitlines())]
+    described = [
+        (
+            p.metavar if p.positional else f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(),
+            about.get(p.name) or _KIND_ABOUT.get(p.kind, ""),
+        )
+        for p in signature.parameters
+    ]
+    described += [
+        (f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(), COMMON_ABOUT[p.name])
+        for p in common_options(signature)
+    ]
+    width = min(30, max((len(name) for name, _ in described), default=0))
+    lines += ["", *[f"  {name.ljust(width)}  {sentence}".rstrip() for name, sentence in described]]
+    if signature.body:
+        lines.append(f"\nIn a cell of its own: %%{signature.verb} ..., with {signature.body} below.")
+    return "\n".join(lines)
+
+
+def help_bundle(signature: Signature) -> Bundle:
+    """A verb's help for the notebook."""
+    plain = help_text(signature)
+    return {
+        "text/plain": plain,
+        "text/html": f'{STYLE}<div class="jbts"><pre>{html.escape(plain)}</pre></div>',
+    }

@@ -1,0 +1,276 @@
+"""The IPython side: a magic for each verb, cards under cells, and leaving without a trace.
+
+Each magic is the same thin skin over the workbench; what it takes comes from the registry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from . import asynchrony, display, grammar
+from .config import JBTS
+from .display import Bundle
+from .errors import StepFailed, UsageProblem
+from .grammar import HelpWanted, Signature
+from .models import StepResult
+from .origin import assigned_parameters, interactive
+from .verbs import VERBS
+from .workbench import Page, Workbench, set_current, source_hash
+
+NAMES = ("jbts", "page", "step")
+SHOWN_TYPES = ("read", "evaluate", "request", "cookie", "storage", "tab", "dialog", "custom")
+
+
+class Extension:
+    """What one shell was given, so that all of it can be taken away again."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.settings = JBTS(parent=shell)
+        self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
+        self.bench.emit_bundle = _publish
+        self.strips: list[_Strip] = []
+        self._before: dict[str, Any] = {}
+        self._magics: dict[tuple[str, str], Any] = {}
+        self._ours: dict[tuple[str, str], Any] = {}
+        self._matcher: Any = None
+        self._verdict = self.bench.recorder.verdict()
+        self._exceptions: tuple[Any, Any] = ((), None)
+
+    # ---- coming and going -----------------------------------------------------------------------
+    def load(self) -> None:
+        from IPython.core.error import UsageError
+
+        shell = self.shell
+        set_current(self.bench)
+        given = {"jbts": self.bench, "page": Page(lambda: self.bench), "step": self.bench.group}
+        self._before = {name: shell.user_ns[name] for name in NAMES if name in shell.user_ns}
+        shell.push(given, interactive=False)
+        registered = shell.magics_manager.magics
+        for signature in VERBS.values():
+            kinds = {"line": self.magic(signature)}
+            if signature.body is not None:
+                kinds["cell"] = kinds["line"]
+            for kind, function in kinds.items():
+                self._magics[kind, signature.verb] = registered[kind].get(signature.verb)
+                self._ours[kind, signature.verb] = registered[kind][signature.verb] = function
+        shell.events.register("pre_run_cell", self.before_cell)
+        shell.events.register("post_run_cell", self.after_cell)
+        self._exceptions = (shell.custom_exceptions, shell.CustomTB)
+        shell.set_custom_exc((UsageError,), self.usage)
+        if self.settings not in shell.configurables:
+            shell.configurables.append(self.settings)
+        if getattr(shell, "Completer", None) is not None:
+            from .completion import matcher
+
+            self._matcher = matcher(shell)
+            shell.Completer.custom_matchers.append(self._matcher)
+        for source in shell.user_ns.get("In", ()):  # a parameters cell may have run before
+            self._take_parameters(source)
+        if self.settings.nest_asyncio == "load":
+            asynchrony.apply()
+        elif self.settings.nest_asyncio == "need":
+            asynchrony.install()
+
+    def unload(self) -> None:
+        shell = self.shell
+        registered = shell.magics_manager.magics
+        for (kind, name), before in self._magics.items():
+            if registered[kind].get(name) is self._ours[kind, name]:
+                if before is None:
+                    del registered[kind][name]
+                else:
+                    registered[kind][name] = before
+        for event, function in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
+            if function in shell.events.callbacks[event]:
+                shell.events.unregister(event, function)
+        shell.custom_exceptions, shell.CustomTB = self._exceptions
+        if self.settings in shell.configurables:
+            shell.configurables.remove(self.settings)
+        if self._matcher is not None and self._matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(self._matcher)
+        for name in NAMES:
+            shell.user_ns.pop(name, None)
+            shell.user_ns_hidden.pop(name, None)
+        shell.user_ns.update(self._before)
+        asynchrony.remove()
+        set_current(None)
+        self.bench.close()
+
+    # ---- magics ---------------------------------------------------------------------------------
+    def magic(self, signature: Signature) -> Callable[..., Any]:
+        """The function IPython calls for ``%verb`` and ``%%verb``."""
+
+        def run(line: str, cell: str | None = None) -> Any:
+            text = f"{signature.verb} {line}"
+            try:
+                if signature.verb in ("steps", "group") and cell is not None:
+                    return self.strip(signature, line, cell)
+                value = self.bench.line(text, cell)
+            except HelpWanted as wanted:
+                _publish(display.help_bundle(wanted.signature))
+                return None
+            except UsageProblem as problem:
+                from IPython.core.error import UsageError
+
+                raise UsageError("\n".join([problem.message, *(f"  {hint}" for hint in problem.hints)])) from None
+            return value if signature.command or signature.step_type in SHOWN_TYPES else None
+
+        run.__name__ = signature.verb
+        run.__qualname__ = signature.verb
+        run.__doc__ = _Help(signature)  # type: ignore[assignment]
+        run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
+        return run
+
+    def usage(
+        self, shell: Any, kind: type[Exception], error: Exception, trace: Any, tb_offset: Any = None
+    ) -> list[str]:
+        """Bad syntax, ours or IPython's own: a line for a person; a failure for whoever runs notebooks
+        unattended, since a UsageError leaves no error output and the cell would pass."""
+        message = str(error)
+        unknown = re.search(r"magic function `%{1,2}(\w+)` not found", message)
+        near = grammar.nearest(unknown.group(1), VERBS) if unknown else ""
+        if near:
+            message = f"there is no %{unknown.group(1)}; did you mean %{near}? (%jbts lists every verb)"  # type: ignore[union-attr]
+        if interactive(self.bench.environ):
+            shell.show_usage_error(message)
+        else:
+            shell._showtraceback(kind, kind(message), [f"UsageError: {message}"])
+        return []
+
+    def strip(self, signature: Signature, line: str, cell: str) -> Any:
+        """Many steps under one cell: rows that grow as they run, then a film strip."""
+        arguments, _ = grammar.parse_arguments(signature, line, skip="script")
+        grammar.check_required(signature, {**arguments, "script": cell})
+        strip = _Strip(str(arguments.get("title", "")), live=hasattr(self.shell, "kernel"))
+        self.strips.append(strip)
+        try:
+            if signature.verb == "group":
+                with self.bench.group(strip.title):
+                    self.bench.lines(cell)
+            else:
+                self.bench.lines(cell)
+        finally:
+            self.strips.pop()
+            strip.finish()
+
+    # ---- cells ----------------------------------------------------------------------------------
+    def before_cell(self, info: Any) -> None:
+        source = info.raw_cell or ""
+        parent = getattr(self.shell, "parent_header", None) or {}
+        cell_id = (parent.get("metadata") or {}).get("cellId") if isinstance(parent, dict) else None
+        self._verdict = self.bench.recorder.verdict()
+        self.bench.cell = (getattr(info, "cell_id", None) or cell_id, source_hash(source))
+
+    def after_cell(self, result: Any) -> None:
+        source = result.info.raw_cell if result.info is not None else ""
+        if self.bench.recorder.origin.parameters is None or self.bench.recorder.origin.kind == "papermill":
+            self._take_parameters(source or "")
+        error = result.error_before_exec or result.error_in_exec
+        if error is None:
+            return
+        if self._errors_allowed():
+            self.bench.recorder.restore(self._verdict)
+        else:
+            self.bench.fault(error)
+
+    def _take_parameters(self, source: str) -> None:
+        from dataclasses import replace
+
+        found = assigned_parameters(source, self.shell.user_ns)
+        if found:
+            origin = self.bench.recorder.origin
+            self.bench.recorder.origin = replace(origin, parameters={**(origin.parameters or {}), **found})
+
+    def _errors_allowed(self) -> bool:
+        """Whether the cell is tagged raises-exception: its front end then asked not to stop on an error."""
+        kernel = getattr(self.shell, "kernel", None)
+        parent = kernel.get_parent("shell") if kernel is not None and hasattr(kernel, "get_parent") else {}
+        return (parent.get("content") or {}).get("stop_on_error") is False
+
+    def show(self, result: StepResult) -> None:
+        """Show a finished step: as a row where many run together, else as a card."""
+        if self.strips:
+            self.strips[-1].add(result)
+        else:
+            _publish(display.card(result))
+
+
+class _Help:
+    """A magic's docstring, written when somebody reads it."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+
+    def __str__(self) -> str:
+        return display.help_text(self._signature)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(str(self), name)
+
+
+class _Strip:
+    """One display that grows with each step; a failed step gets its whole card below."""
+
+    def __init__(self, title: str, *, live: bool) -> None:
+        self.title = title
+        self.live = live  # a terminal cannot change what it has printed
+        self.results: list[StepResult] = []
+        self.pictures: list[bytes] = []
+        self._handle: Any = None
+
+    def add(self, result: StepResult) -> None:
+        self.results.append(result)
+        if not self.live:
+            _publish({"text/plain": display.card_text(result)})
+            return
+        if result.thumbnail and result.thumbnail not in self.pictures[-1:] and len(self.pictures) < 24:
+            self.pictures.append(result.thumbnail)
+        self._update(display.strip(self.title, self.results))
+
+    def _update(self, bundle: Bundle) -> None:
+        from IPython.display import display as show
+
+        if self._handle is None:
+            self._handle = show(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def finish(self) -> None:
+        if not self.results or not self.live:
+            return
+        from .browser.capture import thumbnail
+
+        small = [thumbnail(p, width=320, limit=8_000) for p in self.pictures]
+        self._update(display.strip(self.title, self.results, small))
+        last = self.results[-1]
+        if last.status != "passed":
+            _publish(display.card(last))
+
+
+def _publish(bundle: Mapping[str, Any]) -> None:
+    from IPython.display import publish_display_data
+
+    publish_display_data(dict(bundle))
+
+
+_loaded: dict[int, Extension] = {}
+
+
+def load(shell: Any) -> None:
+    """Give a shell the extension. Loading twice changes nothing."""
+    if id(shell) not in _loaded:
+        extension = _loaded[id(shell)] = Extension(shell)
+        extension.load()
+
+
+def unload(shell: Any) -> None:
+    """Take everything away again; ends what the extension started."""
+    extension = _loaded.pop(id(shell), None)
+    if extension is not None:
+        extension.unload()
+
+
+__all__: Sequence[str] = ("Extension", "StepFailed", "load", "unload")

@@ -1,0 +1,379 @@
+"""One step, from filled-in arguments to a recorded result. The only way a step runs.
+
+The order is what makes a row trustworthy: the step is announced, run, observed (where the page is
+now, what it said, what it looks like), recorded in one append, and only then shown or raised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .browser import actionability, capture
+from .browser.actionability import Deadline
+from .browser.faults import translate
+from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, UnexpectedDialog
+from .grammar import Parameter, Signature, convert
+from .ids import new_id
+from .models import Box, ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
+from .recorder import Recorder, fingerprint, status_of
+from .stage import Stage
+from .verbs import ACTING
+
+if TYPE_CHECKING:
+    from .browser.session import Session
+    from .config import JBTS
+
+LOAD_PATIENCE = 3.0
+MESSAGES_KEPT = 200
+UNSEEN = frozenset(("request", "cookie", "storage"))
+"""Step types that change nothing a picture could show."""
+
+
+@dataclass
+class Marks:
+    """Numbers in the signals: where the current test began, and the last step that acted."""
+
+    test: int = 0
+    act: int = 0
+
+
+@dataclass
+class Surroundings:
+    """What a step needs from the workbench. ``session`` leases a browser if none is there yet."""
+
+    settings: JBTS
+    home: Path
+    folder: Path
+    recorder: Recorder
+    base_url: Callable[[], str]
+    session: Callable[[], Session]
+    lost: Callable[[Session], None]
+    mask: Callable[[str], str]
+    secrets: Callable[[], tuple[str, ...]]
+    parent: Callable[[], str | None]
+    cell: Callable[[], tuple[str | None, str | None]]
+    marks: Callable[[], Marks]
+
+
+@dataclass
+class Outcome:
+    """How the verb itself went."""
+
+    status: Status = "passed"
+    value: Any = None
+    error: JBTSError | None = None
+    retries: int = 0
+
+
+def run_step(
+    around: Surroundings, step: Step, signature: Signature, thumbnails: bool
+) -> tuple[StepResult, BaseException | None]:
+    """Run and record one step. Returns its result and what to raise besides a failure (an interrupt,
+    or a defect of a verb), which the caller raises after it has shown the result."""
+    recorder = around.recorder
+    execution = recorder.execution or recorder.open_execution(base_url=around.base_url() or None)
+    step_id = new_id()
+    about = _about(around, step, signature)
+    started_at, clock = time.time(), time.perf_counter()
+    stage: Stage | None = None
+    outcome = Outcome()
+    pending: BaseException | None = None
+    ordinal = mark = 0
+    try:
+        ordinal = recorder.step_started(step_id, about)
+        session = around.session()
+        recorder.about_browser(session.browser.name, session.browser.version)
+        mark = session.browser.signals.mark()
+        session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
+        stage = _stage(around, step, signature, session)
+        if signature.step_type in ACTING:
+            around.marks().act = mark
+        outcome.value = _attempts(stage, step, signature, outcome)
+    except StepProblem as problem:
+        outcome.error, outcome.status = problem, status_of(problem)
+    except BaseException as error:  # noqa: BLE001 - recorded like any other end, then raised by the caller
+        pending, outcome.status = error, status_of(error)
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        outcome.error = JBTSError(what)
+
+    acted_ms = (time.perf_counter() - clock) * 1000
+    seen = _Seen()
+    if stage is not None and pending is None and not isinstance(outcome.error, BrowserGone):
+        try:
+            _observe(around, stage, signature, outcome, seen)
+        except (StepProblem, OSError) as problem:
+            if outcome.error is None and isinstance(problem, StepTimeout):
+                outcome.error, outcome.status = problem, "error"
+            stage.note = stage.note or f"no picture: {problem}"
+        except KeyboardInterrupt as interrupt:
+            pending, outcome.status, outcome.error = interrupt, "aborted", JBTSError("interrupted")
+    if stage is not None and isinstance(outcome.error, BrowserGone):
+        around.lost(stage.session)
+    console: list[ConsoleMessage] = []
+    requests: list[NetworkRequest] = []
+    if stage is not None:
+        tabs = {*stage.session.tabs, stage.session.handle}
+        console, requests = stage.session.browser.signals.since(mark, tabs)
+        requests += stage.requests
+    mask, fault = around.mask, outcome.error
+    if fault is not None and step.options.optional and pending is None:
+        outcome.status = "skipped"
+    error_type = None if fault is None else type(pending or fault).__name__
+    message = mask(fault.message) if fault else None
+    result = StepResult(
+        step=step,
+        step_id=step_id,
+        execution_id=execution.execution_id,
+        ordinal=ordinal,
+        status=outcome.status,
+        source=mask(step.source or step.verb),
+        step_type=signature.step_type,  # type: ignore[arg-type]
+        locator=about["locator"],
+        input=about["input"],
+        expected=about["expected"],
+        value=outcome.value,
+        started_at=started_at,
+        duration_ms=(time.perf_counter() - clock) * 1000,
+        wait_ms=stage.wait_ms if stage else 0.0,
+        picture_ms=(time.perf_counter() - clock) * 1000 - acted_ms,
+        retries=outcome.retries,
+        url=mask(seen.url),
+        title=mask(seen.title),
+        http_status=stage.http_status if stage else None,
+        error_type=error_type,
+        error_message=message,
+        error_fingerprint=fingerprint(error_type, step.verb, about["locator"], message or "") if error_type else None,
+        hints=tuple(mask(h) for h in fault.hints) if fault else (),
+        screenshot=seen.screenshot,
+        thumbnail=capture.thumbnail(seen.png) if seen.png and thumbnails else None,
+        viewport=seen.viewport,
+        box=seen.box,
+        artifacts=tuple(stage.artifacts) if stage else (),
+        console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
+        requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
+        note=mask(stage.note) if stage else "",
+    )
+    recorder.step_finished(result, about)
+    return result, pending
+
+
+@dataclass
+class _Seen:
+    """The page after the step."""
+
+    url: str = ""
+    title: str = ""
+    viewport: tuple[int, int] | None = None
+    box: Box | None = None
+    png: bytes | None = None
+    screenshot: Any = None
+
+
+def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, Any]:
+    """The columns that are known before the step runs."""
+    columns: dict[str, str | None] = {"locator": None, "input": None, "expected": None}
+    for parameter in signature.parameters if step.verb != "group" else ():
+        value = step.arguments.get(parameter.name)
+        column = {"rest": "input", "path": "input"}.get(parameter.kind, parameter.kind)
+        if value in (None, "", ()) or column not in columns:
+            continue
+        text = around.mask(" ".join(value) if isinstance(value, tuple) else str(value))
+        columns[column] = text if columns[column] is None else f"{columns[column]} {text}"
+    if step.verb == "expect" and not _names_element(str(columns["locator"])):
+        columns["expected"] = f"{columns['locator']} {columns['expected'] or ''}".strip()
+        columns["locator"] = None
+    cell_id, source_hash = around.cell()
+    return {
+        **columns,
+        "parent_step_id": around.parent(),
+        "name": around.mask(step.options.name or step.source or step.verb),
+        "step_type": signature.step_type,
+        "verb": step.verb,
+        "optional": step.options.optional,
+        "cell_id": cell_id,
+        "source_hash": source_hash,
+    }
+
+
+def _names_element(target: str) -> bool:
+    from .verbs.expecting import PAGE
+
+    return target not in PAGE
+
+
+def _stage(around: Surroundings, step: Step, signature: Signature, session: Session) -> Stage:
+    settings = around.settings
+    usual = settings.navigation_timeout if signature.step_type in ("navigate", "request") else settings.timeout
+    return Stage(
+        session=session,
+        step=step,
+        deadline=Deadline(usual if step.options.timeout is None else step.options.timeout),
+        settings=settings,
+        home=around.home,
+        folder=around.folder,
+        base_url=around.base_url(),
+        since_act=around.marks().act,
+        since_test=around.marks().test,
+        mask=around.mask,
+        secrets=around.secrets(),
+    )
+
+
+def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) -> Any:
+    """Run the verb, again after a failure as often as the step's ``--retries`` says."""
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    while True:
+        problem: StepProblem
+        try:
+            stage.session.activate()
+            arguments = dict(step.arguments)
+            variadic = next((p.name for p in signature.parameters if p.variadic), None)
+            extra = arguments.pop(variadic, ()) if variadic else ()
+            positional = [
+                arguments.pop(p.name)
+                for p in signature.parameters
+                if p.positional and not p.variadic and p.name in arguments
+            ]
+            return signature.function(stage, *positional, *extra, **arguments)
+        except StepProblem as raised:
+            problem = raised
+        except (WebDriverException, HTTPError, ConnectionError) as raised:
+            problem = translate(raised, stage.deadline.seconds, stage.session.dialog)
+        if outcome.retries >= step.options.retries or isinstance(problem, BrowserGone):
+            raise problem
+        outcome.retries += 1
+        stage.deadline = Deadline(stage.deadline.seconds)
+
+
+def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: Outcome, seen: _Seen) -> None:
+    """Where the page is now, and what it looks like. A page that stands still, behind a dialog or in a
+    navigation that was not waited for, is not asked."""
+    session = stage.session
+    left_loading = stage.step.arguments.get("wait") == "none" and outcome.error is None
+    try:
+        if not left_loading:
+            acted = signature.step_type in ACTING and signature.step_type != "navigate"  # which waited itself
+            if acted and session.dialog is None and outcome.error is None:
+                _let_arrive(stage)
+            session.settle_signals()
+        if not left_loading and session.dialog is None:
+            _look(around, stage, signature, outcome.error is not None, seen)
+            return
+    except UnexpectedDialog:
+        # the driver may know of it a moment before our own channel does
+        if not session.browser.wait_for(lambda: session.dialog is not None, 2):
+            raise
+    seen.title, seen.url = session.titles().get(session.handle, ("", ""))
+    dialog = session.dialog
+    if dialog is not None:
+        stage.note = stage.note or f"{dialog.kind} {dialog.text[:80]!r} is open: %dialog accept or %dialog dismiss"
+
+
+def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool, seen: _Seen) -> None:
+    """Ask the page where it is, take its picture, and on a failure keep its source."""
+    session = stage.session
+    facts = session.evaluate(
+        "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})",
+        timeout=5,
+    )
+    if isinstance(facts, dict):
+        seen.url, seen.title = facts["url"], facts["title"]
+        seen.viewport = (int(facts["width"]), int(facts["height"]))
+    always = (
+        around.settings.screenshots == "always" and stage.step.options.screenshot and signature.step_type not in UNSEEN
+    )
+    wanted = always or (failed and around.settings.screenshots != "never")
+    if stage.picture is not None:
+        seen.png, seen.screenshot = stage.picture, stage.artifacts[-1]
+    elif wanted:
+        png = capture.viewport(session, 10)
+        if png is not None:
+            seen.png = capture.covered(stage, png, (0, 0), document=False)
+            seen.screenshot = stage.keep(seen.png, "failure" if failed else "after", "image/png")
+            seen.box = _outline(stage)
+    if failed and around.settings.screenshots != "never":
+        source = str(session.evaluate("document.documentElement.outerHTML.slice(0, 5000000)", timeout=5) or "")
+        stage.keep(around.mask(source).encode(), "source", "text/html")
+
+
+def _let_arrive(stage: Stage) -> None:
+    """After a step that acted: let the driver wait for a navigation it began, and measure the element again."""
+    element = stage.element
+    answer = stage.ask("probe", el=element) if element is not None else {"state": "stale"}
+    if answer.get("state") == "stale":
+        stage.element = stage.box = None
+        answer = stage.ask("probe")
+        if stage.session.dialog is None:
+            try:
+                actionability.wait_loaded(stage.session, Deadline(LOAD_PATIENCE))
+            except StepTimeout:
+                stage.note = stage.note or "the page was still loading"
+        return
+    box = answer.get("box")
+    stage.box = Box(**box) if isinstance(box, dict) else None
+
+
+def _outline(stage: Stage) -> Box | None:
+    if stage.box is None:
+        return None
+    dx, dy = stage.session.frame_offset
+    b = stage.box
+    return Box(b.x + dx, b.y + dy, b.width, b.height)
+
+
+@contextlib.contextmanager
+def run_group(around: Surroundings, name: str, parents: list[str]) -> Iterator[None]:
+    """Steps run inside are the children of one step, which ends as the first that failed did."""
+    recorder = around.recorder
+    execution = recorder.execution or recorder.open_execution(base_url=around.base_url() or None)
+    step = Step("group", {"name": name}, StepOptions(name=name), source=f"group {name}")
+    about = _about(around, step, Signature("group", run_group))
+    step_id, started, clock = new_id(), time.time(), time.perf_counter()
+    ordinal = recorder.step_started(step_id, about)
+    parents.append(step_id)
+    status: Status = "passed"
+    error_type = message = None
+    try:
+        yield
+    except BaseException as error:
+        status = status_of(error)
+        error_type, message = type(error).__name__, around.mask(str(error))
+        raise
+    finally:
+        parents.pop()
+        result = StepResult(
+            step=step,
+            step_id=step_id,
+            execution_id=execution.execution_id,
+            ordinal=ordinal,
+            status=status,
+            source=around.mask(step.source),
+            started_at=started,
+            duration_ms=(time.perf_counter() - clock) * 1000,
+            error_type=error_type,
+            error_message=message,
+            error_fingerprint=fingerprint(error_type, "group", None, message or "") if error_type else None,
+        )
+        recorder.step_finished(result, about)
+
+
+def fill(step: Step, signature: Signature, interpolate: Callable[[str], str]) -> Step:
+    """The step with ``${...}`` filled in and the words converted to their kinds. A command's text (SQL,
+    lines of steps) stays as it is: the command fills in each part where it knows what it means."""
+
+    def one(parameter: Parameter, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(one(parameter, v) for v in value)
+        if not isinstance(value, str) or "${" not in value or (signature.command and parameter.kind == "rest"):
+            return value
+        return convert(parameter, interpolate(value))
+
+    known = {p.name: p for p in signature.parameters}
+    return replace(step, arguments={name: one(known[name], value) for name, value in step.arguments.items()})

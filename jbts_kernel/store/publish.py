@@ -1,0 +1,222 @@
+"""Publication: sealed segments of the log become the next generation of ``results.duckdb``.
+
+DuckDB locks a file for one process at a time, so nobody ever opens the published file for writing. A
+publication works on a private copy, puts the new segments and their names into it in one transaction,
+and renames it over the old file: at every moment the file is a whole generation, and a publisher that
+is killed leaves at most a private copy that the next one removes. What is not sealed yet is read from
+the log by the views, which know the segments of their own generation: each line is seen exactly once,
+by readers of the old file and of the new one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from ..errors import StoreProblem
+from ..log import segment
+from .generation import DATABASE, Generation
+
+STORAGE = "v1.5.0"
+"""The oldest DuckDB that can read the file."""
+
+STAGES = ("locked", "copied", "inserted", "committed", "written", "renamed", "retired")
+"""The moments of a publication, as told to its ``at`` argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a publication did. ``segments`` and ``lines`` were added; with ``changed`` False there was too
+    little to do and the file is as it was. ``open_segments`` are still being written. Times in ms."""
+
+    generation: int
+    changed: bool
+    segments: int
+    lines: int
+    open_segments: int
+    copy_ms: float
+    insert_ms: float
+    write_ms: float
+
+
+def publish(
+    home: Path,
+    *,
+    min_segments: int = 1,
+    retire_after_s: float = 86_400,
+    clock: Callable[[], float] = time.time,
+    at: Callable[[str], object] = lambda stage: None,
+) -> Publication | None:
+    """Make the next generation of ``home``'s results; None when another process is at it.
+
+    Does nothing unless at least ``min_segments`` new ones are sealed, the file is missing or the folder
+    was moved. Segments merged in an earlier generation and older than ``retire_after_s`` go to
+    ``spool/merged``, where only a rebuild reads them: delete ``results.duckdb``, publish, and everything
+    is there again. ``at`` is called at each of ``STAGES``. Raises StoreProblem; the published file is
+    then as it was.
+    """
+    home = Path(home).absolute()
+    with _lock(home, wait=False) as held:
+        if not held:
+            return None
+        return _publish(home, min_segments, retire_after_s, clock, at)
+
+
+def ensure(home: Path) -> Path:
+    """The path of ``home``'s database, made empty (with what is sealed) when missing, so that a plain
+    ``duckdb -readonly`` works at once. Waits for a publication that is under way. Raises StoreProblem."""
+    home = Path(home).absolute()
+    database = home / DATABASE
+    if not database.exists():
+        with _lock(home, wait=True):
+            if not database.exists():
+                _publish(home, 0, 86_400, time.time, lambda stage: None)
+    return database
+
+
+@contextmanager
+def _lock(home: Path, *, wait: bool) -> Iterator[bool]:
+    """The right to publish, which ends with the process; False when another has it and not to ``wait``."""
+    try:
+        segment.make_spool(home)
+        fd = os.open(home / ".publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as problem:
+        raise StoreProblem(
+            f"results cannot be published to {home}: {problem.strerror}; is the folder writable?"
+        ) from problem
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
+
+
+def _publish(
+    home: Path,
+    min_segments: int,
+    retire_after_s: float,
+    clock: Callable[[], float],
+    at: Callable[[str], object],
+) -> Publication:
+    import duckdb
+
+    current, private = home / DATABASE, home / ".next.duckdb"
+    marks = [time.perf_counter()]
+    at("locked")
+    try:
+        _remove(private)
+        fresh = not current.exists()
+        if not fresh:
+            _copy(current, private)
+        at("copied")
+        marks.append(time.perf_counter())
+        connection = duckdb.connect(str(private), config={"storage_compatibility_version": STORAGE, "threads": "1"})
+        try:
+            generation = Generation(connection, home, clock)
+            done = generation.add(min_segments, fresh)
+            if done is None:
+                return Publication(
+                    generation.number,
+                    False,
+                    0,
+                    0,
+                    generation.open_segments,
+                    _ms(marks[0], marks[1]),
+                    0.0,
+                    0.0,
+                )
+            at("inserted")
+            connection.execute("COMMIT")
+            at("committed")
+            marks.append(time.perf_counter())
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        private.chmod(0o444)
+        _sync(private)
+        at("written")
+        # Left by somebody who opened the published file for writing; it does not belong to the new one.
+        (home / f"{DATABASE}.wal").unlink(missing_ok=True)
+        os.replace(private, current)
+        _sync(home)
+        at("renamed")
+        marks.append(time.perf_counter())
+        _retire(home / segment.SPOOL, generation.known, clock() - retire_after_s)
+        at("retired")
+    except duckdb.Error as problem:
+        reason = str(problem).partition("\n")[0]
+        raise StoreProblem(
+            f"results could not be published: {reason}",
+            hints=(f"when {current} is damaged, delete it: the next publication makes it again from the log",),
+        ) from problem
+    except OSError as problem:
+        raise StoreProblem(f"results could not be published to {home}: {problem}") from problem
+    finally:
+        _remove(private)
+    segments, lines = done
+    return Publication(
+        generation.number,
+        True,
+        segments,
+        lines,
+        generation.open_segments,
+        *(_ms(begin, end) for begin, end in pairwise(marks)),
+    )
+
+
+def _retire(spool: Path, known: set[str], before: float) -> None:
+    """Take segments long merged out of the folder readers list. The file of the generation before this
+    one may still be open somewhere: it knows those in ``known`` as merged, so it will not miss them."""
+    retired = spool / segment.RETIRED
+    for name in segment.names(spool):
+        if name in known and (spool / name).stat().st_mtime < before:
+            retired.mkdir(exist_ok=True)
+            os.replace(spool / name, retired / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; where the file system can share blocks between two files it costs nothing."""
+    if hasattr(os, "copy_file_range"):
+        with open(source, "rb") as left, open(target, "wb") as right:
+            size = os.fstat(left.fileno()).st_size
+            copied = 0
+            try:
+                while copied < size:
+                    step = os.copy_file_range(left.fileno(), right.fileno(), size - copied)
+                    if step == 0:
+                        break
+                    copied += step
+            except OSError:
+                copied = -1  # not between these file systems: the portable way says what is wrong, if anything
+        if copied == size:
+            return
+    shutil.copyfile(source, target)
+
+
+def _remove(private: Path) -> None:
+    for path in (private, private.with_name(private.name + ".wal")):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(private.with_name(private.name + ".tmp"), ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _ms(begin: float, end: float) -> float:
+    return round((end - begin) * 1000, 3)

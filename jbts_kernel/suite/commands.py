@@ -1,0 +1,200 @@
+"""``jbts run`` and ``jbts report``: thin skins over :func:`.runner.run` and :func:`.report.write_report`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import JBTSError, UsageProblem
+from . import CELL_TIMEOUT
+from .outcome import FAILURES, USAGE
+
+
+class _Workers(click.ParamType[int]):
+    """A number of notebooks at a time, or ``auto``: as many as there are processors."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "auto":
+            return os.cpu_count() or 1
+        if not str(value).isdigit() or int(value) < 1:
+            self.fail(f"{value!r} is neither a number from 1 on nor auto", param, ctx)
+        return int(value)
+
+
+class _Parameter(click.ParamType[tuple[str, Any]]):
+    """``name=value``; :func:`parameter_value` reads the value."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = str(value).partition("=")
+        if not sign or not name.isidentifier():
+            self.fail(f"{value!r} is not of the form name=value", param, ctx)
+        return name, parameter_value(text)
+
+
+def parameter_value(text: str) -> Any:
+    """A parameter's value from its text: a number, true, false, null (Python's words too), a JSON list or
+    object, else the text itself. ``yes``, ``no`` and ``on`` are texts."""
+    words: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"[-+]?(\d+\.\d*|\.?\d+)([eE][-+]?\d+)?", text):
+        return float(text)
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+@click.command("run", short_help="Run notebooks as a suite of tests.")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("-n", "--workers", type=_Workers(), default=1, help="Notebooks at a time, or auto.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    type=_Parameter(),
+    multiple=True,
+    help="A parameter for every notebook.",
+)
+@click.option(
+    "--browser",
+    "browsers",
+    multiple=True,
+    help="Run every notebook in this browser; can be given several times.",
+)
+@click.option("--retries", type=click.IntRange(0), default=0, help="Try a notebook that did not pass so often again.")
+@click.option(
+    "--until-fail", type=click.IntRange(0), default=0, help="Run each notebook up to N times, until it fails."
+)
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write an HTML report into this folder.",
+)
+@click.option("--shard", metavar="I/N", help="Run the I-th of N parts only.")
+@click.option("--dask", metavar="ADDRESS", help="Spread the notebooks over a Dask cluster.")
+@click.option("--tags", metavar="EXPR", help="Only notebooks with these tags: 'smoke and not slow'.")
+@click.option("--timeout", type=click.FloatRange(0), help="Seconds for each notebook; 0 is no limit.")
+@click.option(
+    "--cell-timeout",
+    type=click.FloatRange(0),
+    default=CELL_TIMEOUT,
+    show_default=True,
+    help="Seconds for each cell; 0 is no limit.",
+)
+@click.option(
+    "--allure",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write Allure results into this folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="One line for each notebook that did not pass.")
+def run_command(
+    paths: tuple[str, ...],
+    workers: int,
+    parameters: tuple[tuple[str, Any], ...],
+    browsers: tuple[str, ...],
+    retries: int,
+    until_fail: int,
+    junit: Path | None,
+    report: Path | None,
+    shard: str | None,
+    dask: str | None,
+    tags: str | None,
+    timeout: float | None,
+    cell_timeout: float,
+    allure: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run notebooks as tests: PATHS are notebooks, and folders that hold some.
+
+    Exit status: 0 all passed, 1 failures, 2 usage or nothing to run, 3 infrastructure (no browser, no
+    kernel), 130 interrupted.
+    """
+    from .progress import Lines, Live, Progress, Silent
+    from .runner import run
+
+    if dask is not None:
+        _refuse("--dask is not there yet: run on this machine with -n, or split the suite with --shard", USAGE)
+    if not paths:
+        _refuse("name the notebooks to run, or a folder that holds some: jbts run notebooks/", USAGE)
+    progress: Progress
+    if as_json:
+        progress = Silent()
+    elif quiet or not sys.stdout.isatty():
+        progress = Lines(lambda line: click.echo(line), quiet=quiet)
+    else:
+        from rich.console import Console
+
+        progress = Live(Console(highlight=False))
+    try:
+        result = run(
+            paths,
+            parameters=dict(parameters),
+            workers=workers,
+            browsers=browsers,
+            retries=retries,
+            until_fail=until_fail,
+            junit=junit,
+            report=report,
+            shard=shard,
+            tags=tags,
+            timeout=timeout or None,
+            cell_timeout=cell_timeout or None,
+            allure=allure,
+            progress=progress,
+        )
+    except UsageProblem as problem:
+        _refuse(str(problem), USAGE)
+    except (JBTSError, OSError) as problem:
+        _refuse(str(problem), FAILURES)
+    finally:
+        if isinstance(progress, Live):
+            progress.close()
+    if as_json:
+        click.echo(json.dumps(result.document(), indent=1, default=str))
+    sys.exit(result.exit_code)
+
+
+@click.command("report", short_help="Write the HTML report of a run.")
+@click.argument("run_id", required=False)
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Into this folder.")
+def report_command(run_id: str | None, folder: Path | None) -> None:
+    """Write the HTML report of a run, the latest one if RUN_ID is left out, and print where it is.
+
+    RUN_ID may be the beginning of one. The folder is .jbts/reports/RUN_ID unless --to names another.
+    """
+    from ..config import find_home
+    from .report import find_run, write_report
+
+    home = find_home()
+    try:
+        found = find_run(home, run_id)
+        click.echo(str(write_report(home, found, folder or home / "reports" / found)))
+    except UsageProblem as problem:
+        _refuse(str(problem), USAGE)
+    except (JBTSError, OSError) as problem:
+        _refuse(str(problem), FAILURES)
+
+
+def _refuse(message: str, status: int) -> None:
+    click.echo(f"jbts: {message}", err=True)
+    sys.exit(status)

@@ -1,0 +1,376 @@
+"""A suite: notebooks through papermill, several at a time, into one run.
+
+Each notebook has a kernel of its own, which may die or hang without the others noticing; the runner's
+threads only wait for kernels and carry their messages. What a kernel is told about its run (which one,
+which attempt, where the data is) goes into the environment of that kernel alone, never into this process's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import find_home
+from ..errors import JBTSError, UsageProblem
+from ..ids import new_id
+from ..log import Log
+from . import CELL_TIMEOUT
+from .engine import NAME, JBTSEngine
+from .interruption import Interruption
+from .ledger import Ledger, with_steps
+from .outcome import Attempt, CaseResult, SuiteResult
+from .progress import Progress, Silent
+from .selection import Case, collect
+from .verdict import Verdict, judge, not_started, one_line, unreadable
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_OURS = frozenset({"JPY_SESSION_NAME", "JPY_PARENT_PID"})
+"""Variables that would tell a kernel about the notebook this process itself was started from."""
+
+
+def run(
+    paths: Sequence[str | Path],
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    browsers: Sequence[str] = (),
+    retries: int = 0,
+    until_fail: int = 0,
+    junit: Path | None = None,
+    report: Path | None = None,
+    shard: str | None = None,
+    tags: str | None = None,
+    timeout: float | None = None,
+    cell_timeout: float | None = CELL_TIMEOUT,
+    allure: Path | None = None,
+    home: Path | None = None,
+    progress: Progress | None = None,
+    interruption: Interruption | None = None,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> SuiteResult:
+    """Run notebooks as tests and record them as one run.
+
+    Args:
+        paths: notebooks, and folders to look for them in.
+        parameters: papermill parameters for every notebook.
+        workers: how many notebooks run at the same time.
+        browsers: run every notebook once in each of these.
+        retries: how often a notebook that did not pass is tried again; every attempt is kept.
+        until_fail: run each notebook up to so many times, until it fails for the first time.
+        junit: write a JUnit XML file here.
+        report: write an HTML report into this folder.
+        shard: ``i/n``: only the i-th of n parts.
+        tags: only notebooks whose tags fulfil this expression.
+        timeout: seconds for each notebook, without its teardown cells; None is no limit.
+        cell_timeout: seconds for each cell; None is no limit.
+        allure: not there yet.
+        home: the project's data folder; found from the working folder if left out.
+        progress: told what happens, from several threads.
+        interruption: asks the run to end; Ctrl-C does, in the main thread, if left out.
+        environ, clock: stand in for the environment kernels inherit, and for the time.
+
+    Raises:
+        UsageProblem: the arguments make no sense, or there is nothing to run.
+        OSError: a file that was asked for cannot be written.
+    """
+    if allure is not None:
+        raise UsageProblem("Allure results are not supported yet; use --junit or --report", word="--allure")
+    if retries and until_fail:
+        raise UsageProblem("--retries and --until-fail exclude each other: one wants a pass, the other a failure")
+    environ = os.environ if environ is None else environ
+    folder = Path.cwd()
+    home = home.absolute() if home is not None else find_home(environ=environ)
+    browsers = tuple(dict.fromkeys(map(_browser, browsers)))
+    cases = collect(paths, folder=folder, home=home, browsers=browsers, tags=tags, shard=shard)
+    if not cases:
+        raise UsageProblem(_nothing(paths, tags, shard))
+    parameters = dict(parameters or {})
+    progress = progress or Silent()
+    run_id = new_id()
+    log = Log(home)
+    asked = interruption or Interruption()
+    suite = _Suite(home, run_id, folder, parameters, log, progress, asked, retries, until_fail, timeout, cell_timeout)
+    suite.environ, suite.clock = environ, clock
+    started_at, began = clock(), time.perf_counter()
+    suite.folder_of_run.mkdir(parents=True, exist_ok=True)
+    suite.ledger.begin()
+    try:
+        with asked.on_signals(), suite.watch:
+            progress.begin(run_id, cases, workers)
+            results = suite.work(cases, workers)
+        result = SuiteResult(
+            run_id=run_id,
+            home=home,
+            results=results,
+            started_at=started_at,
+            duration_ms=(time.perf_counter() - began) * 1000,
+            interrupted=asked.level > 0,
+            parameters=parameters,
+        )
+        suite.ledger.end(result)
+    finally:
+        log.close()
+    result = _kept(result, log, junit, report)
+    progress.finish(result)
+    return result
+
+
+def _kept(result: SuiteResult, log: Log, junit: Path | None, report: Path | None) -> SuiteResult:
+    """Publish the results and write the files that were asked for."""
+    from ..store.publish import publish
+
+    notes = [f"{log.dropped} events of the run could not be recorded: {log.last_error}"] if log.dropped else []
+    try:
+        publish(result.home)
+    except JBTSError as problem:
+        notes.append(str(problem))  # the log has it all, and a report and the exit code are still owed
+    result = replace(result, notes=tuple(notes), junit=junit, report=report / "index.html" if report else None)
+    path = result.home / "runs" / result.run_id / "run.json"
+    path.write_text(json.dumps(result.document(), indent=1, default=str), encoding="utf-8")
+    if junit is not None:
+        from .junit import write_junit
+
+        write_junit(result, junit)
+    if report is not None:
+        from .report import write_report
+
+        write_report(result.home, result.run_id, report)
+    return result
+
+
+def _browser(name: str) -> str:
+    from ..browser.launch import check_browser
+
+    try:
+        return check_browser(name)
+    except JBTSError as problem:
+        raise UsageProblem(str(problem), word=name) from None
+
+
+def _nothing(paths: Sequence[str | Path], tags: str | None, shard: str | None) -> str:
+    where = ", ".join(map(str, paths)) or "no path"
+    limits = [f"tags {tags!r}"] * bool(tags) + [f"shard {shard}"] * bool(shard)
+    return f"nothing to run in {where}" + (
+        f" with {' and '.join(limits)}" if limits else ": there is no notebook in it"
+    )
+
+
+class _Suite:
+    """One run: what all its threads share."""
+
+    def __init__(
+        self,
+        home: Path,
+        run_id: str,
+        folder: Path,
+        parameters: Mapping[str, Any],
+        log: Log,
+        progress: Progress,
+        interruption: Interruption,
+        retries: int,
+        until_fail: int,
+        timeout: float | None,
+        cell_timeout: float | None,
+    ) -> None:
+        self.home = home
+        self.run_id = run_id
+        self.folder = folder
+        self.folder_of_run = home / "runs" / run_id
+        self.parameters = parameters
+        self.progress = progress
+        self.interruption = interruption
+        self.retries = retries
+        self.until_fail = until_fail
+        self.timeout = timeout
+        self.cell_timeout = cell_timeout
+        self.environ: Mapping[str, str] = os.environ
+        self.clock: Callable[[], float] = time.time
+        self.running: dict[int, Case] = {}
+        """Which case the kernel with this process id runs."""
+        self.ledger = Ledger(log, run_id, parameters, folder)
+        self.watch = Watch(home, run_id, self._step)
+
+    def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
+        """Run the cases, ``workers`` at a time; their results in the order of the cases."""
+        _prepare_papermill()
+        with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="jbts-suite") as threads:
+            futures: list[Future[CaseResult]] = [threads.submit(self._case, case) for case in cases]
+            # Waited for in slices, because a signal handler runs between two waits of the main thread.
+            while wait(futures, timeout=0.5).not_done:
+                pass
+            return tuple(future.result() for future in futures)
+
+    def _step(self, pid: int, name: str) -> None:
+        case = self.running.get(pid)
+        if case is not None:
+            self.progress.step(case, one_line(name, 120))
+
+    def _case(self, case: Case) -> CaseResult:
+        attempts: list[Attempt] = []
+        while not self.interruption.level:
+            number = len(attempts) + 1
+            self.progress.started(case, number)
+            attempts.append(self._attempt(case, number))
+            again = self._again(attempts)
+            self.progress.ended(case, attempts[-1], again)
+            if not again:
+                break
+        result = CaseResult(case, tuple(attempts), repeated=self.until_fail > 0)
+        self.progress.done(result)
+        return result
+
+    def _again(self, attempts: Sequence[Attempt]) -> bool:
+        if self.interruption.level:
+            return False
+        if self.until_fail:
+            return attempts[-1].verdict.ok and len(attempts) < self.until_fail
+        return not attempts[-1].verdict.ok and len(attempts) <= self.retries
+
+    def _attempt(self, case: Case, number: int) -> Attempt:
+        started_at, began = self.clock(), time.perf_counter()
+        output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
+        pids: list[int] = []
+
+        def kernel_started(pid: int) -> None:
+            pids.append(pid)
+            self.running[pid] = case
+
+        verdict, notebook = self._execute(case, number, output, kernel_started)
+        trails = [trail for pid in pids for trail in self.watch.trails(pid)]
+        for pid in pids:
+            self.running.pop(pid, None)
+        verdict = with_steps(verdict, trails, _expected(notebook))
+        executions = self.ledger.settle(case, number, verdict, started_at, trails)
+        return Attempt(
+            number=number,
+            verdict=verdict,
+            started_at=started_at,
+            duration_ms=(time.perf_counter() - began) * 1000,
+            executed=output if notebook is not None else None,
+            executions=executions,
+            steps=tuple(step for trail in trails for step in trail.steps),
+        )
+
+    def _execute(
+        self, case: Case, number: int, output: Path, started: Callable[[int], None]
+    ) -> tuple[Verdict, NotebookNode | None]:
+        """Run the notebook: what its cells prove, and the notebook as executed (None where no cell began)."""
+        import nbformat
+        from papermill.exceptions import PapermillException, PapermillExecutionError
+        from papermill.execute import execute_notebook, remove_error_markers
+
+        from .kernel import Conduct, KernelNotStarted
+
+        conduct = Conduct(
+            env=self._environment(case, number),
+            folder=case.path.parent,
+            cell_timeout=self.cell_timeout,
+            timeout=self.timeout,
+            interruption=self.interruption,
+            started=started,
+            cell_started=lambda index, count: self.progress.cell(case, index, count),
+            kernel_log=output.with_suffix(".kernel.log"),
+        )
+        try:
+            _readable(case.path)
+            execute_notebook(
+                _literal(case.path),
+                _literal(output),
+                dict(self.parameters),
+                engine_name=NAME,
+                progress_bar=False,
+                conduct=conduct,
+            )
+        except PapermillExecutionError:
+            pass  # the executed notebook says more, and papermill raises for expected errors too
+        except KernelNotStarted as problem:
+            output.unlink(missing_ok=True)  # papermill saves before it begins
+            if self.interruption.level:
+                return Verdict("aborted", one_line(problem), error_type="KeyboardInterrupt"), None
+            return not_started(str(problem)), None
+        except (_Unreadable, PapermillException, ValueError) as problem:
+            return unreadable(str(problem)), None
+        except OSError as problem:
+            return Verdict("error", f"the executed notebook could not be kept: {problem}", None, "OSError"), None
+        notebook = nbformat.read(output, as_version=4)
+        remove_error_markers(notebook)
+        # A kept notebook is a result: a later run over the folder it lies in must not take it for a test.
+        notebook.metadata["jbts"] = {**notebook.metadata.get("jbts", {}), "suite": False}
+        nbformat.write(notebook, output)
+        return judge(notebook), notebook
+
+    def _environment(self, case: Case, number: int) -> dict[str, str]:
+        told = {
+            "JBTS_MODE": "suite",
+            "JBTS_RUN_ID": self.run_id,
+            "JBTS_HOME": str(self.home),
+            "JBTS_NOTEBOOK": case.notebook,
+            "JBTS_PARAMETERS": json.dumps(dict(self.parameters), default=str),
+            "JBTS_ATTEMPT": str(number),
+            "JBTS_TAGS": ",".join(case.tags),
+            "JBTS_CATEGORY": case.category or "",
+            "JBTS_PRIORITY": case.priority or "",
+        }
+        if case.browser:
+            told["JBTS_BROWSER"] = case.browser
+        return {name: value for name, value in self.environ.items() if name not in _OURS} | told
+
+
+class _Unreadable(JBTSError):
+    """A file that is no notebook."""
+
+
+def _readable(path: Path) -> None:
+    """Raise :class:`_Unreadable`, saying why in one line, unless the file is a notebook."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise _Unreadable(f"cannot be read: {problem.strerror}") from None
+    except (ValueError, RecursionError) as problem:
+        raise _Unreadable(f"not a notebook: it is not JSON ({one_line(problem, 120)})") from None
+    if not isinstance(found, dict) or not isinstance(found.get("nbformat"), int):
+        raise _Unreadable("not a notebook: it is JSON, but has no nbformat")
+    import nbformat
+
+    try:
+        nbformat.validate(nbformat.from_dict(found))
+    except nbformat.ValidationError as problem:
+        raise _Unreadable(f"not a valid notebook: {one_line(problem, 200)}") from None
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes braces in it for parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _expected(notebook: NotebookNode | None) -> set[str]:
+    """Ids and source hashes of the cells that were expected to raise."""
+    from ..workbench import source_hash
+
+    cells = [] if notebook is None else notebook.cells
+    cells = [c for c in cells if c.cell_type == "code" and "raises-exception" in c.metadata.get("tags", [])]
+    return {source_hash(c.source) for c in cells} | {c.id for c in cells if c.get("id")}
+
+
+def _prepare_papermill() -> None:
+    """Import papermill here, once, before threads would; and know the engine also where nothing is
+    installed."""
+    from nbformat.warnings import MissingIDFieldWarning
+    from papermill.engines import papermill_engines
+
+    papermill_engines.register(NAME, JBTSEngine)
+    # What papermill warns of (a parameter no cell declares) would go through the live display.
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
+    warnings.filterwarnings("ignore", category=MissingIDFieldWarning)

@@ -1,0 +1,206 @@
+"""Which notebooks a run is made of: from paths, tags, browsers and a shard to an ordered list of cases.
+
+The order is that of the names, so two machines that split a suite between them agree on who runs what.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageProblem
+
+_WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One notebook to run, in one browser where some were named. ``name`` is the notebook's path relative
+    to where the run was started, with ``[browser]`` after it; ``slug`` is a file name no other case of the
+    run has."""
+
+    path: Path
+    notebook: str
+    slug: str
+    browser: str | None = None
+    tags: tuple[str, ...] = ()
+    category: str | None = None
+    priority: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.notebook}[{self.browser}]" if self.browser else self.notebook
+
+    @property
+    def test_name(self) -> str:
+        """What the test is called in the store, unless the notebook names tests itself."""
+        return self.path.stem
+
+
+def collect(
+    paths: Sequence[str | Path],
+    *,
+    folder: Path,
+    home: Path | None = None,
+    browsers: Sequence[str] = (),
+    tags: str | None = None,
+    shard: str | None = None,
+) -> list[Case]:
+    """The cases of a run, sorted by name.
+
+    Folders are searched for ``*.ipynb``, but not hidden ones, ``node_modules`` and ``home``; a notebook
+    whose metadata says ``"jbts": {"suite": false}`` is only run when it is named itself. ``tags`` is an
+    expression (``smoke and not slow``), ``shard`` is ``i/n`` with i from 1. What cannot be read stays in:
+    it has to be reported.
+
+    Raises:
+        UsageProblem: a path does not exist or is no notebook, or ``tags`` or ``shard`` cannot be understood.
+    """
+    wanted = tag_filter(tags)
+    part = parse_shard(shard)
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        whole = path if path.is_absolute() else folder / path
+        if whole.is_dir():
+            found.update((p.resolve(), None) for p in _search(whole, home) if _about(p).get("suite") is not False)
+        elif not whole.exists():
+            raise UsageProblem(f"{path} does not exist", word=str(path))
+        elif whole.suffix != ".ipynb":
+            raise UsageProblem(f"{path} is no notebook: name .ipynb files, or folders that hold some", word=str(path))
+        else:
+            found[whole.resolve()] = None
+    names = {path: _name(path, folder) for path in found}
+    stems = [path.stem for path in found]
+    cases = []
+    for path in sorted(found, key=lambda p: names[p]):
+        about = _about(path)
+        labels = tuple(str(tag) for tag in about.get("tags") or ())
+        if about and not wanted(labels):
+            continue
+        slug = path.stem if stems.count(path.stem) == 1 else names[path].removesuffix(".ipynb")
+        slug = re.sub(r"[^\w.-]+", "-", slug).strip("-.") or "notebook"
+        category, priority = about.get("category"), about.get("priority")
+        cases += [
+            Case(
+                path=path,
+                notebook=names[path],
+                slug=f"{slug}.{browser}" if browser else slug,
+                browser=browser,
+                tags=labels,
+                category=str(category) if category else None,
+                priority=str(priority) if priority else None,
+            )
+            for browser in browsers or (None,)
+        ]
+    return _distinct(cases[part[0] - 1 :: part[1]])
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """``i/n`` as two numbers; (1, 1) for None. Raises UsageProblem."""
+    if text is None:
+        return 1, 1
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageProblem(f"--shard {text}: give it as i/n with i from 1 to n, as in 2/3", word=text)
+    return int(match[1]), int(match[2])
+
+
+def tag_filter(expression: str | None) -> Callable[[Collection[str]], bool]:
+    """What an expression of tags, ``and``, ``or``, ``not`` and parentheses says about a set of tags.
+
+    Raises UsageProblem. Without an expression everything is wanted.
+    """
+    if expression is None or not expression.strip():
+        return lambda labels: True
+    words = _WORD.findall(expression)
+    position = 0
+
+    def peek() -> str | None:
+        return words[position] if position < len(words) else None
+
+    def take() -> str:
+        nonlocal position
+        position += 1
+        return str(words[position - 1])
+
+    def either() -> Callable[[Collection[str]], bool]:
+        left = both()
+        while peek() == "or":
+            take()
+            left = (lambda a, b: lambda labels: a(labels) or b(labels))(left, both())
+        return left
+
+    def both() -> Callable[[Collection[str]], bool]:
+        left = single()
+        while peek() == "and":
+            take()
+            left = (lambda a, b: lambda labels: a(labels) and b(labels))(left, single())
+        return left
+
+    def single() -> Callable[[Collection[str]], bool]:
+        word = peek()
+        if word is None or word in ("and", "or", ")"):
+            raise UsageProblem(f"--tags {expression!r}: a tag is missing before {word or 'the end'}", word=word or "")
+        take()
+        if word == "not":
+            inner = single()
+            return lambda labels: not inner(labels)
+        if word == "(":
+            inner = either()
+            if peek() != ")":
+                raise UsageProblem(f"--tags {expression!r}: a closing parenthesis is missing", word="(")
+            take()
+            return inner
+        return lambda labels: word in labels
+
+    wanted = either()
+    if peek() is not None:
+        raise UsageProblem(
+            f"--tags {expression!r}: {peek()!r} is unexpected; join tags with and, or, not", word=str(peek())
+        )
+    return wanted
+
+
+def _search(folder: Path, home: Path | None) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        hidden = path.name.startswith(".") or path.name == "node_modules"
+        if path.is_dir() and not path.is_symlink() and not hidden and path.resolve() != home:
+            yield from _search(path, home)
+        elif path.suffix == ".ipynb" and not hidden and path.is_file():
+            yield path
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What a notebook's metadata says under ``jbts``, with ``"suite"`` always in it; empty if it is
+    unreadable."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    about = metadata.get("jbts") if isinstance(metadata, dict) else None
+    return {"suite": True, **(about if isinstance(about, dict) else {})}
+
+
+def _name(path: Path, folder: Path) -> str:
+    folder = folder.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+
+
+def _distinct(cases: list[Case]) -> list[Case]:
+    """The cases with slugs that differ, also where file names differ by case or punctuation only."""
+    from dataclasses import replace
+
+    seen: set[str] = set()
+    result = []
+    for case in cases:
+        slug, number = case.slug[:120], 2
+        while slug.lower() in seen:
+            slug, number = f"{case.slug[:120]}-{number}", number + 1
+        seen.add(slug.lower())
+        result.append(replace(case, slug=slug))
+    return result

@@ -1,0 +1,139 @@
+"""Answers of the store in a terminal, as CSV and as JSON.
+
+What is in a cell came from somebody's web page, so a table shows control characters as they are written
+instead of sending them to the terminal, and reads no markup in them. CSV and JSON are for programs and stay
+exact.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+CELL = 120
+_GAP = 2
+_SLIVER = 18
+
+STATUS_STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "error": "bold red",
+    "aborted": "yellow",
+    "flaky": "yellow",
+    "running": "cyan",
+    "skipped": "dim",
+}
+
+# C0 and C1 control characters, and the marks that turn the direction of writing around
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Rows(Protocol):
+    """What is shown: :class:`jbts_kernel.store.queries.Table`."""
+
+    @property
+    def columns(self) -> Any: ...
+    @property
+    def rows(self) -> Any: ...
+    @property
+    def truncated(self) -> bool: ...
+
+
+def printable(text: str) -> str:
+    """The text with control characters written out (``\\x1b``), so that a terminal only shows them."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def cell(value: Any, width: int = CELL) -> Text:
+    """One value for a terminal; a text longer than ``width`` characters is cut, with a mark."""
+    from rich.text import Text
+
+    if value is None:
+        return Text("null", style="dim")
+    if isinstance(value, bool):
+        return Text(str(value).lower())
+    if isinstance(value, float):
+        return Text(f"{value:.6g}")
+    if isinstance(value, datetime):
+        return Text(value.isoformat(sep=" ", timespec="milliseconds"))
+    if isinstance(value, (list, tuple, dict)):
+        value = json.dumps(value, ensure_ascii=False, default=plain)
+    text = printable(str(value))
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return Text(text, style=STATUS_STYLES.get(text, ""))
+
+
+def draw(answer: Rows, console: Console) -> None:
+    """Draw an answer: a line a row, or, where its columns do not fit the terminal, a block a row with a line
+    for each column. A last line says how many rows there are. What goes to no terminal is never folded."""
+    from rich.table import Table
+
+    names = [cell(column) for column in answer.columns]
+    drawn = [[cell(value) for value in row] for row in answer.rows]
+    widths = [max(name.cell_len, *(row[i].cell_len for row in drawn), 0) + _GAP for i, name in enumerate(names)]
+    if not console.is_terminal:
+        console.width = max(console.width, sum(widths))
+    # Folding a long text is fine; folding every column into slivers is not.
+    if sum(min(width, _SLIVER) for width in widths) <= console.width or not drawn:
+        table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+        for index, name in enumerate(names):
+            numbers = any(row[index] is not None for row in answer.rows) and all(
+                isinstance(row[index], (int, float, type(None))) and not isinstance(row[index], bool)
+                for row in answer.rows
+            )
+            table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        for row in drawn:
+            table.add_row(*row)
+        console.print(table)
+    else:
+        for number, row in enumerate(drawn, 1):
+            console.rule(f"row {number}", align="left", style="dim")
+            block = Table(box=None, padding=(0, _GAP, 0, 0), show_header=False)
+            block.add_column(style="bold", no_wrap=True)
+            block.add_column(overflow="fold")
+            for name, value in zip(names, row, strict=True):
+                block.add_row(name, value)
+            console.print(block)
+    count = len(drawn)
+    more = "; there are more: --limit 0 shows them" if answer.truncated else ""
+    console.print(f"{count} row{'' if count == 1 else 's'}{more}", style="dim", markup=False)
+
+
+def plain(value: Any) -> Any:
+    """A value JSON has no form for, as the nearest it has: times in ISO 8601, anything else as text."""
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def write_json(answer: Rows, out: TextIO) -> None:
+    """One JSON array of objects, a row each."""
+    names = list(answer.columns)
+    rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+    json.dump(rows, out, ensure_ascii=False, indent=2, default=plain)
+    out.write("\n")
+
+
+def write_csv(answer: Rows, out: TextIO) -> None:
+    """A header line and a line a row; NULL is an empty field, nested values are JSON."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(answer.columns)
+    for row in answer.rows:
+        writer.writerow(
+            json.dumps(value, ensure_ascii=False, default=plain)
+            if isinstance(value, (list, tuple, dict))
+            else plain(value)
+            if isinstance(value, (datetime, date, time, bytes))
+            else value
+            for value in row
+        )

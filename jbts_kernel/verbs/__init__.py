@@ -1,0 +1,17 @@
+"""Every verb, by the noun it is about. Importing this fills the registry."""
+
+from . import (  # noqa: F401 - importing them registers their verbs
+    acting,
+    commands,
+    expecting,
+    files,
+    http,
+    navigation,
+    pages,
+    reading,
+    state,
+    waiting,
+)
+from .registry import ACTING, VERBS
+
+__all__ = ["ACTING", "VERBS"]

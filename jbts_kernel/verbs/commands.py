@@ -1,0 +1,285 @@
+"""Commands: what a tester says to the workbench rather than to the page. No steps, no rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import display
+from ..errors import JBTSError, StepProblem, UsageProblem
+from ..grammar import Names, Rest, clip
+from .registry import VERBS, command
+
+if TYPE_CHECKING:
+    from ..workbench import Workbench
+
+
+HIDDEN = ("run_id", "execution_id", "history_id", "step_type")
+"""Columns that serve joins, not eyes; ``%query`` shows them."""
+
+
+@command("steps", body="script")
+def steps(bench: Workbench, script: Rest) -> Any:
+    """Run many steps, one a line, stopping at the first that fails.
+
+    Args:
+        script: one step a line; lines that begin with # are left out
+    """
+    return bench.lines(script)
+
+
+@command("group", body="script")
+def group(bench: Workbench, title: Rest, script: Rest) -> Any:
+    """Run many steps as one named step.
+
+    Args:
+        title: the group's name
+        script: one step a line
+    """
+    with bench.group(bench.interpolate(title)):
+        return bench.lines(script)
+
+
+@command("test")
+def test_(
+    bench: Workbench,
+    title: Rest,
+    *,
+    tags: Names = "",
+    priority: Literal["critical", "high", "medium", "low"] | None = None,
+    category: str | None = None,
+    retries: int = 0,
+) -> Any:
+    """Begin a test: a new execution, in a fresh browser context.
+
+    Args:
+        title: the test's name
+        tags: labels, comma separated
+        priority: how much it matters
+        category: what it is about
+        retries: how often a suite may run it again
+    """
+    execution = bench.test(
+        bench.interpolate(title), tags=tuple(tags) or bench.recorder.origin.tags, priority=priority, category=category
+    )
+    about = ", ".join([*execution.tags, *([priority] if priority else []), *([category] if category else [])])
+    return bench.tell(f"test {execution.test_name!r} begins", detail=about)
+
+
+@command("endtest")
+def endtest(bench: Workbench) -> Any:
+    """End the current test; what follows belongs to a new one."""
+    name = bench.recorder.execution.test_name if bench.recorder.execution else None
+    status = bench.end_test()
+    if status is None:
+        raise UsageProblem("no test is open; begin one with %test NAME")
+    return bench.tell(f"test {name!r} {status}", tone=status)
+
+
+@command("browser")
+def browser(
+    bench: Workbench,
+    browser_name: str | None = None,
+    *,
+    headless: bool = False,
+    headed: bool = False,
+    viewport: str | None = None,
+    grid: str | None = None,
+    arg: tuple[str, ...] = (),
+    device: str | None = None,
+    as_: str | None = None,
+) -> Any:
+    """Start a browser, or a second user in it (--as NAME); each user is an isolated context.
+
+    Args:
+        browser_name: chrome, chromium, edge, firefox, webkitgtk or safari
+        headless: without a window
+        headed: with a window
+        viewport: WIDTHxHEIGHT in CSS pixels
+        grid: the address of a Selenium Grid
+        arg: one more argument for the browser, as --arg=--lang=de
+        device: an emulated device, like iphone or pixel
+        as_: the user's name; %use NAME comes back to it
+    """
+    from dataclasses import replace
+
+    from ..browser.launch import DEVICES, check_browser, parse_viewport
+    from ..grammar import nearest
+
+    if headless and headed:
+        raise UsageProblem("--headless and --headed exclude each other; give one")
+    bench.user = as_ or "main"
+    spec = bench.spec
+    if browser_name:
+        spec = replace(spec, browser=check_browser(browser_name))
+    if headless or headed:
+        spec = replace(spec, headless=headless)
+    if viewport:
+        spec = replace(spec, viewport=parse_viewport(viewport))
+    if grid:
+        spec = replace(spec, grid=grid)
+    if arg:
+        spec = replace(spec, args=tuple(arg))
+    if device:
+        if device.lower() not in DEVICES:
+            near = nearest(device.lower(), DEVICES)
+            raise UsageProblem(
+                f"unknown device {device!r}; " + (f"did you mean {near}?" if near else "use " + ", ".join(DEVICES))
+            )
+        spec = replace(spec, device=device.lower())
+    bench.specs[bench.user] = spec
+    old = bench.sessions.pop(bench.user, None)
+    if old is not None:
+        old.close()
+    try:
+        session = bench.session
+    except StepProblem as problem:
+        raise JBTSError(problem.message, hints=problem.hints) from None
+    size = "x".join(str(n) for n in spec.viewport)
+    window = "headless" if spec.headless else "with a window"
+    user = f", user {bench.user}" if bench.user != "main" else ""
+    return bench.tell(f"{session.browser.name} {session.browser.version}, {size}, {window}{user}")
+
+
+@command("use")
+def use(bench: Workbench, user: str) -> Any:
+    """Go on as another user, begun with %browser --as NAME."""
+    if user not in bench.sessions and user not in bench.specs and user != "main":
+        raise UsageProblem(
+            f"there is no user {clip(user)!r}; begin one with %browser --as {clip(user)} (%browsers lists them)"
+        )
+    bench.user = user
+    return bench.tell(f"user {user}")
+
+
+@command("browsers")
+def browsers(bench: Workbench) -> Any:
+    """List the users and what runs for them."""
+    rows = [
+        (
+            name,
+            s.browser.name,
+            s.browser.version,
+            len(s.tabs),
+            "current" if name == bench.user else "",
+            "yes" if s.browser.alive else "no",
+        )
+        for name, s in bench.sessions.items()
+    ]
+    return bench.tabulate(
+        ("user", "browser", "version", "tabs", "", "alive"),
+        rows,
+        empty="no browser is running; the first step starts one",
+    )
+
+
+@command("health")
+def health(bench: Workbench) -> Any:
+    """Say whether browsers, log, store and hub are well."""
+    return bench.tabulate(("part", "state", "detail"), bench.health())
+
+
+@command("secret")
+def secret(
+    bench: Workbench,
+    secret_name: str,
+    *,
+    env: str | None = None,
+    prompt: bool = False,
+    keyring: str | None = None,
+) -> Any:
+    """Know a secret: used as ${NAME} in any step, masked wherever it could be seen.
+
+    Args:
+        secret_name: its name
+        env: the environment variable that holds it; NAME, if left out
+        prompt: ask for it
+        keyring: the service in the system's keyring
+    """
+    bench.secret(secret_name, env=env, prompt=prompt, keyring=keyring)
+    return bench.tell(f"secret {secret_name} is known; use it as ${{{secret_name}}}")
+
+
+@command("query", body="sql")
+def query(bench: Workbench, sql: Rest, *, limit: int = 200) -> Any:
+    """Ask the results in SQL, live: runs, executions, steps and their views.
+
+    Args:
+        sql: one SELECT; in a cell of its own below %%query
+        limit: how many rows to show
+    """
+    return bench.ask(sql, limit)
+
+
+@command("results")
+def results(bench: Workbench, view: Literal["latest", "failures", "flaky", "slowest", "usage"] = "latest") -> Any:
+    """Show results: latest, failures, flaky, slowest or usage.
+
+    Args:
+        view: which
+    """
+    return bench.answer(getattr(bench.results, view)(), empty=f"no {view} results yet", without=HIDDEN)
+
+
+@command("usage")
+def usage(bench: Workbench) -> Any:
+    """Show what AI calls used: tokens and cost by day and model."""
+    return bench.answer(bench.results.usage(), empty="no AI call was made yet")
+
+
+@command("dashboard")
+def dashboard(bench: Workbench) -> Any:
+    """Draw pass rate, duration, flaky tests, slowest steps, failures and AI cost."""
+    from ..dashboard import dashboard as draw
+
+    bench.emit(draw(bench.results))
+
+
+@command("workbench")
+def workbench(bench: Workbench) -> Any:
+    """Open the live panel: the page as it is, and the steps that led there, while they run."""
+    from ..widgets import LivePanel
+
+    execution = bench.recorder.execution
+    bench.panel = LivePanel(list(bench.history), execution.test_name if execution else "")
+    return bench.panel
+
+
+@command("events")
+def events(
+    bench: Workbench, action: Literal["start", "stop", "status", "tail", "url"] = "status", number: int = 10
+) -> Any:
+    """Start, stop or ask the event broadcast; tail N shows the last events; url is for a client.
+
+    Args:
+        action: what to do
+        number: how many events tail shows
+    """
+    if action == "start":
+        bench.events.start()
+        return bench.tell("the broadcast is starting")
+    if action == "stop":
+        bench.events.stop()
+        return bench.tell("the broadcast is stopped")
+    if action == "url":
+        return bench.events.url()
+    if action == "tail":
+        found = bench.events.tail(number)
+        rows = [
+            (
+                e.get("timestamp"),
+                e.get("event_type"),
+                (e.get("data") or {}).get("name") or (e.get("data") or {}).get("test_name"),
+                (e.get("data") or {}).get("status"),
+            )
+            for e in found
+        ]
+        return bench.tabulate(("time", "event", "of", "status"), rows, empty="no events yet")
+    return bench.tell(f"the hub is {bench.events.status()}")
+
+
+@command("jbts")
+def jbts(bench: Workbench) -> Any:
+    """What is running where, and every verb."""
+    rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
+    bench.emit(display.table(("part", "state", "detail"), bench.health()))
+    return bench.tabulate(("verb", "does", "kind"), rows)

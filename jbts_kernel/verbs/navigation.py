@@ -1,0 +1,156 @@
+"""Going somewhere: navigate, back, forward, reload."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from urllib.parse import urljoin, urlsplit
+
+from ..browser import actionability
+from ..browser.faults import first_line, navigation_failed, transitional, translate
+from ..errors import ExpectationFailed, NavigationFailed, StepTimeout
+from ..grammar import Input, clip
+from ..stage import Stage
+from .registry import verb
+
+SCHEMES = ("http", "https", "file", "about", "data", "chrome", "blob", "view-source", "chrome-error")
+
+
+def address(url: str, base_url: str) -> str:
+    """The full address of what a step names. Raises :class:`NavigationFailed` for what cannot be one."""
+    text = url.strip()
+    scheme, colon, _ = text.partition(":")
+    if colon and scheme.lower() in SCHEMES:
+        full = text
+    elif base_url:
+        full = urljoin(
+            base_url.rstrip("/") + "/",
+            text.lstrip("/") if text.startswith("/") and not text.startswith("//") else text,
+        )
+    elif text.startswith("/") or ("." not in text.split("/", 1)[0] and not text.startswith("localhost")):
+        raise NavigationFailed(
+            f"{clip(text)!r} has no host and base_url is not set; set base_url, or write http://host/path"
+        )
+    else:
+        raise NavigationFailed(f"{clip(text)!r} is no full address; did you mean http://{clip(text)}?")
+    try:
+        parts = urlsplit(full)
+        if parts.scheme in ("http", "https") and not parts.hostname:
+            raise ValueError("it has no host")
+        _ = parts.port
+    except ValueError as error:
+        raise NavigationFailed(f"{clip(full)!r} is not an address: {error}") from None
+    return full
+
+
+def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
+    """Run a driver's navigation command and wait as told; its HTTP status goes into the row."""
+    from selenium.common.exceptions import TimeoutException, WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    assert callable(go)
+    stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
+    stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
+    if stage.session.left_loading:  # the driver would wait for it first
+        session_id = stage.session.browser.target(stage.session.handle).session_id
+        stage.session.browser.channel.call("Page.stopLoading", session=session_id)
+        stage.session.left_loading = False
+    try:
+        stage.driver.switch_to.default_content()
+        go()
+    except TimeoutException:
+        raise StepTimeout(
+            f"{clip(url)} did not answer within {stage.deadline.seconds:g} s",
+            hints=("give it more time with --timeout S, or go on at once with --wait none",),
+        ) from None
+    except WebDriverException as error:
+        failed = navigation_failed(url, first_line(error))
+        if failed is not None:
+            raise failed from None
+        if not transitional(error):
+            raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
+    except (HTTPError, OSError) as error:
+        raise translate(error, stage.deadline.seconds) from error
+    if wait == "load" and stage.session.dialog is None:
+        actionability.wait_loaded(stage.session, stage.deadline)
+
+
+@verb("navigate", "navigate")
+def navigate(
+    stage: Stage,
+    url: Input,
+    *,
+    wait: Literal["load", "dom", "none"] = "load",
+    expect_status: int | None = None,
+) -> None:
+    """Open an address, relative to base_url, and wait for it to load.
+
+    Args:
+        url: the address; /path and path are relative to base_url
+        wait: for the load event, for the document only, or for nothing
+        expect_status: fail unless the answer has this HTTP status
+    """
+    full = address(url, stage.base_url)
+    if wait == "none":
+        target = stage.session.browser.target(stage.session.handle)
+        stage.driver.switch_to.default_content()
+        stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
+        stage.session.left_loading = True
+        reply = stage.session.browser.channel.post("Page.navigate", {"url": full}, target.session_id)
+        stage.note = "left loading" if not reply.done() else ""
+        return
+    browser, plain = stage.session.browser, full.partition("#")[0]
+    mark, known = browser.signals.mark(), {d["guid"] for d in browser.downloads}
+    arrive(stage, lambda: stage.driver.get(full), wait, full)
+    if stage.session.dialog is not None:
+        return
+    for event in [d for d in browser.downloads if d["guid"] not in known and d.get("url") == plain]:
+        name = clip(str(event.get("suggestedFilename", "")))
+        raise NavigationFailed(f"{clip(full)} is a download ({name}), not a page; use %download with its link")
+    facts = stage.ask("probe")
+    for answered in browser.signals.since(mark, {stage.session.handle})[1]:
+        if answered.url == plain and answered.status in (204, 205):
+            facts["status"] = answered.status
+            if expect_status != answered.status:
+                raise NavigationFailed(
+                    f"{clip(full)} answered {answered.status}, which is no page; the one before is still there"
+                )
+    if str(facts.get("url", "")).startswith("chrome-error:"):  # an eager driver does not tell
+        shown = str(stage.session.evaluate("document.body ? document.body.innerText : ''") or "")
+        code = re.search(r"\bERR_\w+", shown)
+        raise navigation_failed(full, f"net::{code.group()}" if code else "net::ERR_FAILED") or NavigationFailed(full)
+    status = facts.get("status")
+    stage.http_status = int(status) if status else None
+    if expect_status is not None and stage.http_status != expect_status:
+        got = "no status at all" if stage.http_status is None else str(stage.http_status)
+        raise ExpectationFailed(f"expected HTTP status {expect_status} from {clip(full)}; it answered {got}")
+
+
+@verb("back", "navigate")
+def back(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+    """Go back one page in this tab's history.
+
+    Args:
+        wait: for the load event, or for the document only
+    """
+    arrive(stage, stage.driver.back, wait, "the page before")
+
+
+@verb("forward", "navigate")
+def forward(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+    """Go forward one page in this tab's history.
+
+    Args:
+        wait: for the load event, or for the document only
+    """
+    arrive(stage, stage.driver.forward, wait, "the next page")
+
+
+@verb("reload", "navigate")
+def reload(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+    """Load the current page again.
+
+    Args:
+        wait: for the load event, or for the document only
+    """
+    arrive(stage, stage.driver.refresh, wait, "the page")

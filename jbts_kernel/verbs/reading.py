@@ -1,0 +1,149 @@
+"""Reading from the page: text, value, attribute, count, table, options, evaluate, screenshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..browser import capture
+from ..browser.faults import dialog_open, first_line, transitional, translate
+from ..browser.locators import as_json
+from ..errors import ElementNotFound, ScriptFailed, StepProblem, TabGone
+from ..grammar import Cover, Locator, Rest, clip
+from ..stage import Stage
+from .registry import verb
+
+
+def _read(stage: Stage, locator: str, what: str, argument: str | None = None) -> Any:
+    """What the page script reads of an element: of a visible one for its text, of any for the rest."""
+    if what in ("text", "table"):
+        return stage.on(locator, "read", what=what, argument=argument)[1].get("value")
+    while True:
+        element = stage.condition(locator, "present", failure=ElementNotFound).get("el")
+        answer = stage.ask("read", el=element, what=what, argument=argument)
+        if stage.fresh(answer):
+            return answer.get("value")
+
+
+@verb("text", "read")
+def text(stage: Stage, locator: Locator) -> str:
+    """The visible text of an element, white space folded; of a field, what it holds."""
+    return str(_read(stage, locator, "text") or "")
+
+
+@verb("value", "read")
+def value(stage: Stage, locator: Locator) -> str:
+    """The value of a field."""
+    return str(_read(stage, locator, "value") or "")
+
+
+@verb("attribute", "read")
+def attribute(stage: Stage, locator: Locator, attribute_name: str) -> str | None:
+    """An attribute as the markup has it; None where there is none."""
+    found = _read(stage, locator, "attribute", attribute_name)
+    return None if found is None else str(found)
+
+
+@verb("count", "read")
+def count(stage: Stage, locator: Locator) -> int:
+    """How many elements match now; does not wait."""
+    while True:
+        answer = stage.ask("elements", chain=as_json(locator), testid=stage.settings.testid_attribute)
+        if stage.fresh(answer):
+            return len(answer["els"])
+
+
+@verb("table", "read")
+def table(stage: Stage, locator: Locator) -> list[list[str]]:
+    """A table as a list of rows, each a list of texts."""
+    return list(_read(stage, locator, "table") or [])
+
+
+@verb("options", "read")
+def options(stage: Stage, locator: Locator) -> list[str]:
+    """The labels of a select's options."""
+    found, answer = stage.on(locator, "options")
+    if found.kind != "select":
+        raise StepProblem(f"{clip(locator)} is a {found.kind}, not a select")
+    return [str(o["label"]) for o in answer["options"]]
+
+
+def _parses(stage: Stage, body: str) -> bool:
+    """Whether JavaScript can be read at all; nothing of it runs."""
+    session = stage.session
+    if session.dialog is not None:
+        return True  # it will not run either; the driver says why
+    asked = {"expression": f"(async function () {{ {body} }})", "sourceURL": "", "persistScript": False}
+    target = session.browser.target(session.handle).session_id
+    reply = session.browser.channel.call("Runtime.compileScript", asked, target, max(1, stage.deadline.left))
+    return "exceptionDetails" not in reply
+
+
+@verb("evaluate", "evaluate", body="script")
+def evaluate(stage: Stage, script: Rest) -> Any:
+    """Run JavaScript in the page and return its value; an expression, or a body that has return.
+
+    Args:
+        script: the JavaScript; in a cell of its own below %%evaluate
+    """
+    from selenium.common.exceptions import JavascriptException, WebDriverException
+
+    if stage.session.frames and stage.ask("probe").get("top"):
+        raise TabGone("the current frame is gone; go on with %frame main")
+    code = script.strip()
+    expression = f"return (\n{code.rstrip(';')}\n)"
+    body = expression if _parses(stage, expression) else code
+    stage.session.browser.limit("script", stage.deadline.seconds)
+    try:
+        return stage.driver.execute_script(body)
+    except JavascriptException as error:
+        if transitional(error):
+            return None
+        raise ScriptFailed(clip(first_line(error).removeprefix("javascript error: "), 500)) from None
+    except WebDriverException as error:
+        raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
+
+
+@verb("screenshot", "screenshot")
+def screenshot(
+    stage: Stage,
+    locator: Locator | None = None,
+    *,
+    full_page: bool = False,
+    name: str | None = None,
+    mask: tuple[Cover, ...] = (),
+) -> Path:
+    """Take a picture of the viewport, of an element, or of the whole document; returns its path.
+
+    Args:
+        full_page: the whole document, however long
+        name: a name for the picture
+        mask: cover these elements in the picture
+    """
+    stage.masked_locators = mask
+    if stage.session.dialog is not None:
+        raise dialog_open(stage.session.dialog)
+    if locator is not None:
+        found = stage.find(locator)
+        stage.ask("scroll", el=found.element)
+        found = stage.find(locator)
+        origin = stage.session.evaluate("[scrollX, scrollY].join()").split(",")
+        dx, dy = stage.session.frame_offset
+        box = found.box
+        left, top = box.x + float(origin[0]) + dx, box.y + float(origin[1]) + dy
+        png = capture.clip(stage.session, left, top, max(1, box.width), max(1, box.height), max(1, stage.deadline.left))
+        png = capture.covered(stage, png, (left, top), document=True)
+        role = "after"
+    elif full_page:
+        png = capture.covered(
+            stage, capture.full_page(stage.session, max(1, stage.deadline.left)), (0, 0), document=True
+        )
+        role = "full_page"
+    else:
+        shot = capture.viewport(stage.session, max(1, stage.deadline.left))
+        if shot is None:
+            raise dialog_open(stage.session.dialog)
+        png, role = capture.covered(stage, shot, (0, 0), document=False), "after"
+    artifact = stage.keep(png, role, "image/png")
+    stage.picture, stage.box = png, None
+    return stage.home / artifact.path

@@ -1,0 +1,57 @@
+"""The registry: every verb under its name, with its signature.
+
+A verb is one small function. What it takes is its Python signature, what it means is its docstring,
+and from these two come the grammar, ``--help``, completion and the reference in ``docs/verbs.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from ..grammar import Signature
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_VERBS: dict[str, Signature] = {}
+VERBS: Mapping[str, Signature] = MappingProxyType(_VERBS)
+"""Every verb by name. Steps and commands share one namespace and one grammar."""
+
+ACTING: frozenset[str] = frozenset(
+    (
+        "navigate",
+        "click",
+        "type",
+        "press",
+        "select",
+        "hover",
+        "drag",
+        "scroll",
+        "upload",
+        "dialog",
+        "evaluate",
+    )
+)
+"""The step types that may change the page."""
+
+
+def verb(name: str, step_type: str, *, body: str | None = None) -> Callable[[F], F]:
+    """Register a step: a function of a :class:`~jbts_kernel.stage.Stage`. ``body`` names the parameter
+    that a cell magic's text fills."""
+
+    def register(function: F) -> F:
+        _VERBS[name] = Signature(name, function, step_type, False, body)
+        return function
+
+    return register
+
+
+def command(name: str, *, body: str | None = None) -> Callable[[F], F]:
+    """Register a command: a function of the workbench that is no step of a test."""
+
+    def register(function: F) -> F:
+        _VERBS[name] = Signature(name, function, "custom", True, body)
+        return function
+
+    return register

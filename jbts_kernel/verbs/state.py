@@ -1,0 +1,69 @@
+"""What the site keeps in the browser: cookies and storage."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from ..errors import StepProblem
+from ..grammar import Input
+from ..stage import Stage
+from .registry import verb
+
+
+@verb("cookie", "cookie")
+def cookie(
+    stage: Stage,
+    action: Literal["set", "get", "clear"],
+    cookie_name: str | None = None,
+    content: Input | None = None,
+    *,
+    path: str = "/",
+) -> Any:
+    """Set, get or clear cookies of the current page. get returns the value, or all as a dict.
+
+    Args:
+        cookie_name: which; for get and clear, all if left out
+        content: the value to set
+        path: the path the cookie is set for
+    """
+    if action == "set":
+        if cookie_name is None or content is None:
+            raise StepProblem("%cookie set needs a name and a value: %cookie set NAME VALUE")
+        stage.driver.add_cookie({"name": cookie_name, "value": content, "path": path})
+        return None
+    if action == "get":
+        if cookie_name is None:
+            return {c["name"]: c["value"] for c in stage.driver.get_cookies()}
+        return next((c["value"] for c in stage.driver.get_cookies() if c["name"] == cookie_name), None)
+    if cookie_name is None:
+        stage.driver.delete_all_cookies()
+    else:
+        stage.driver.delete_cookie(cookie_name)
+    return None
+
+
+@verb("storage", "storage")
+def storage(
+    stage: Stage,
+    area: Literal["local", "session"],
+    action: Literal["get", "set", "clear"],
+    key: str | None = None,
+    content: Input | None = None,
+) -> Any:
+    """Read or change the page's local or session storage. get without a key returns all as a dict.
+
+    Args:
+        key: which entry; for get and clear, all if left out
+        content: the text to set
+    """
+    if action == "set" and (key is None or content is None):
+        raise StepProblem(f"%storage {area} set needs a key and a value: %storage {area} set KEY VALUE")
+    script = """
+        const [area, action, key, value] = arguments, store = window[area + "Storage"];
+        if (action === "set") store.setItem(key, value);
+        else if (action === "clear") key === null ? store.clear() : store.removeItem(key);
+        else return key === null ? JSON.stringify({...store}) : store.getItem(key);
+    """
+    found = stage.driver.execute_script(script, area, action, key, content)
+    return json.loads(found) if action == "get" and key is None and found else found

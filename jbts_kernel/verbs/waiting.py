@@ -1,0 +1,58 @@
+"""Waiting for something that expecting does not say: an element's state, an address, a text, a tab."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Literal
+
+from ..browser import actionability
+from ..errors import StepProblem, StepTimeout
+from ..grammar import Expected, Locator
+from ..stage import Stage
+from .expecting import url_pattern
+from .registry import verb
+
+
+@verb("wait", "wait")
+def wait(
+    stage: Stage,
+    target: Locator | None = None,
+    *,
+    state: Literal["visible", "hidden", "present", "gone", "clickable"] = "visible",
+    url: Expected | None = None,
+    text: Expected | None = None,
+    tab: bool = False,
+) -> None:
+    """Wait for an element's state, an address, a text on the page, a new tab, or a time like 500ms.
+
+    Args:
+        target: an element, or a time: 500ms, 2s
+        state: what to wait for
+        url: until the address fits this glob
+        text: until the page shows this text
+        tab: until a tab opens that was not there when the last acting step began
+    """
+    if url is not None:
+        actionability.page_condition(
+            stage.session,
+            stage.deadline,
+            word="url",
+            value=url,
+            pattern=url_pattern(url, stage.base_url),
+            failure=StepTimeout,
+        )
+    elif text is not None:
+        actionability.page_condition(stage.session, stage.deadline, word="text", value=text, failure=StepTimeout)
+    elif tab:
+        known = stage.session.tabs_before
+        if not stage.session.browser.wait_for(lambda: set(stage.session.handles_now()) - known, stage.deadline.left):
+            raise StepTimeout(f"no tab opened within {stage.deadline.seconds:g} s")
+    elif target is None:
+        raise StepProblem("%wait needs what to wait for: a locator, 500ms, --url GLOB, --text T or --tab")
+    elif re.fullmatch(r"\d+(\.\d+)?(ms|s)", target):
+        seconds = float(target.removesuffix("s").removesuffix("m")) / (1000 if target.endswith("ms") else 1)
+        threading.Event().wait(seconds)  # the one wait that is asked for by the clock
+    else:
+        stage.condition(target, state, failure=StepTimeout)
+    stage.wait_ms = stage.deadline.elapsed * 1000

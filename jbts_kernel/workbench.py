@@ -1,0 +1,405 @@
+"""The workbench: what a notebook holds in its hand. Runs steps, keeps secrets, answers questions.
+
+It works the same in JupyterLab, in a terminal, under papermill and in a plain Python file; IPython is
+not needed. Everything heavy (a browser, DuckDB, the hub) begins at first use.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from . import grammar
+from .answers import Answers
+from .config import JBTS, find_home
+from .errors import JBTSError, StepFailed, UsageProblem
+from .log import Log
+from .models import Execution, Step, StepResult
+from .origin import find_origin, interactive
+from .recorder import Origin, Recorder, status_of
+from .secrets import Secrets, obtain
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from .broadcast.events import Events
+    from .browser.launch import LaunchSpec
+    from .browser.pool import BrowserPool
+    from .browser.session import Session
+    from .demo import Shop
+    from .pipeline import Marks, Surroundings
+    from .store.queries import Results
+    from .widgets import LivePanel
+
+Show = Callable[[StepResult], None]
+PUBLISH_EVERY = 60.0
+HISTORY = 200
+
+
+class Workbench(Answers):
+    """One sitting. ``namespace`` is where ``${name}`` looks, ``show`` is called with every finished step.
+
+    Args:
+        settings: the traits; made from the environment if left out.
+        home: the project's data folder; found from the working folder if left out.
+        namespace: the notebook's variables.
+        show: shows a step's card; nothing is shown if left out.
+        origin: which run and notebook this is; found out if left out.
+    """
+
+    def __init__(
+        self,
+        settings: JBTS | None = None,
+        *,
+        home: Path | None = None,
+        namespace: MutableMapping[str, Any] | None = None,
+        show: Show | None = None,
+        origin: Origin | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.environ = os.environ if environ is None else environ
+        self.settings = settings if settings is not None else JBTS(environ=self.environ)
+        self.home = home if home is not None else find_home(environ=self.environ)
+        self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
+        self.show = show
+        self.emit_bundle = None
+        self.secrets = Secrets()
+        self.folder = Path.cwd()
+        self.log = Log(self.home, durable=self.settings.durable)
+        self.recorder = Recorder(self.log, origin or find_origin(self.environ), mask=self.secrets.mask)
+        self.last: StepResult | None = None
+        self.history: deque[StepResult] = deque(maxlen=HISTORY)
+        self.panel: LivePanel | None = None
+        self.cell: tuple[str | None, str | None] = (None, None)
+        self.user = "main"
+        self.sessions: dict[str, Session] = {}
+        self.specs: dict[str, LaunchSpec] = {}
+        self._pool: BrowserPool | None = None
+        self._parents: list[str] = []
+        self._marks: dict[str, Marks] = {}
+        self._lost_browser = ""
+        self._publication: subprocess.Popen[bytes] | None = None
+        self._published_at = 0.0
+        self._events: Events | None = None
+        self._results: Results | None = None
+        self._shop: Shop | None = None
+        self._closed = False
+        atexit.register(self.close)
+
+    # ---- steps ----------------------------------------------------------------------------------
+    def run(self, step: Step) -> Any:
+        """Run one step and record it; what a reading verb read, else None.
+
+        Raises:
+            UsageProblem: the step cannot be understood; nothing ran and nothing was recorded.
+            StepFailed: it ran and did not succeed, and was neither ``--optional`` nor
+                ``--continue-on-failure``.
+        """
+        from .pipeline import fill, run_step
+        from .verbs import VERBS
+
+        signature = VERBS[step.verb]
+        step = fill(step, signature, self.interpolate)
+        if signature.command:
+            return signature.function(self, **step.arguments)
+        if step.verb == "type" and step.arguments.get("secret"):
+            self.secrets.add(None, str(step.arguments["text"]))
+        self._begin()
+        result, pending = run_step(self._around(), step, signature, thumbnails=self.show is not None)
+        if self._lost_browser and result.error_type != "BrowserGone":
+            result = replace(result, note=self._lost_browser)
+            self._lost_browser = ""
+        self.last = result
+        self.history.append(result)
+        if self.panel is not None and self.recorder.execution is not None:
+            self.panel.show(result, self.recorder.execution.test_name)
+        self._publish_soon()
+        if self.show is not None:
+            self.show(result)
+        if pending is not None:
+            raise pending
+        if result.status in ("failed", "error") and not step.options.continue_on_failure:
+            # a person has the hints in the card above; whoever reads a log has only the error
+            hints = () if self.show is not None and interactive(self.environ) else result.hints
+            raise StepFailed(f"{result.error_type}: {result.error_message}", result=result, hints=hints)
+        if isinstance(result.value, str) and self.secrets.mask(result.value) != result.value:
+            from .secrets import Masked
+
+            return Masked(result.value, self.secrets.mask(result.value))
+        return result.value
+
+    def line(self, text: str, body: str | None = None) -> Any:
+        """Run one line, verb first, as ``%%steps`` holds them. Raises as :meth:`run`."""
+        from .verbs import VERBS
+
+        return self.run(grammar.parse(text, VERBS, body))
+
+    def lines(self, text: str) -> Any:
+        """Run many lines, stopping at the first that fails; the value of the last. A line that cannot
+        be understood stops everything before the first one runs."""
+        from .verbs import VERBS
+
+        steps = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip() and not line.strip().startswith("#"):
+                try:
+                    steps.append(grammar.parse(line, VERBS))
+                except UsageProblem as problem:
+                    raise UsageProblem(
+                        f"line {number}: {problem.message}", word=problem.word, hints=problem.hints
+                    ) from None
+        value = None
+        for step in steps:
+            value = self.run(step)
+        return value
+
+    def group(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Steps run inside belong to one step of this name, which passes if all of them do."""
+        from .pipeline import run_group
+
+        self._begin()
+        return run_group(self._around(), name, self._parents)
+
+    def interpolate(self, text: str) -> str:
+        """Fill in ``${name}`` from secrets and the notebook's variables."""
+
+        def lookup(name: str) -> Any:
+            try:
+                return self.secrets.get(name)
+            except KeyError:
+                return self.namespace[name]
+
+        return grammar.interpolate(text, lookup, lambda: [*self.secrets.names, *self.namespace])
+
+    @property
+    def base_url(self) -> str:
+        """What addresses are relative to: the notebook's variable ``base_url``, else the setting."""
+        value = self.namespace.get("base_url")
+        return value if isinstance(value, str) and value else self.settings.base_url
+
+    def _around(self) -> Surroundings:
+        from .pipeline import Marks, Surroundings
+
+        return Surroundings(
+            settings=self.settings,
+            home=self.home,
+            folder=self.folder,
+            recorder=self.recorder,
+            base_url=lambda: self.base_url,
+            session=lambda: self.session,
+            lost=self._lost,
+            mask=self.secrets.mask,
+            secrets=lambda: self.secrets.values,
+            parent=lambda: self._parents[-1] if self._parents else None,
+            cell=lambda: self.cell,
+            marks=lambda: self._marks.setdefault(self.user, Marks()),
+        )
+
+    # ---- tests ----------------------------------------------------------------------------------
+    def test(self, name: str, **about: Any) -> Execution:
+        """Begin a test of its own: a new execution, in fresh contexts."""
+        self.end_test()
+        self._begin()
+        self.history.clear()
+        return self.recorder.open_execution(name, base_url=self.base_url or None, **about)
+
+    def end_test(self) -> str | None:
+        """End the current execution; its status, None where none was open. Its contexts are dropped."""
+        status = self.recorder.close_execution()
+        for session in self.sessions.values():
+            session.close()
+        self.sessions.clear()
+        return status
+
+    def fault(self, error: BaseException) -> None:
+        """A cell failed outside a step: the execution that is open fails with it."""
+        if self.recorder.execution is not None and not isinstance(error, StepFailed):
+            message = error.message if isinstance(error, JBTSError) else str(error)
+            self.recorder.worsen(status_of(error), type(error).__name__, message)
+
+    # ---- browsers -------------------------------------------------------------------------------
+    @property
+    def pool(self) -> BrowserPool:
+        if self._pool is None:
+            from .browser.pool import BrowserPool
+
+            self._pool = BrowserPool()
+        return self._pool
+
+    @property
+    def spec(self) -> LaunchSpec:
+        """What the current user's browser is started with."""
+        if self.user in self.specs:
+            return self.specs[self.user]
+        from .browser.launch import LaunchSpec, check_browser, parse_viewport
+
+        s = self.settings
+        return LaunchSpec(
+            browser=check_browser(s.browser),
+            headless=s.headless,
+            viewport=parse_viewport(s.viewport),
+            grid=s.grid or None,
+            binary=s.browser_path or None,
+            driver=s.driver_path or None,
+        )
+
+    @property
+    def session(self) -> Session:
+        """The current user's session; its browser starts if it has to, and is replaced if it died."""
+        from .pipeline import Marks
+
+        session = self.sessions.get(self.user)
+        if session is not None and not session.browser.alive:
+            self._lost(session)
+            session = None
+        if session is None or session.closed:
+            execution = self.recorder.execution
+            folder = self.home / "downloads" / (execution.execution_id if execution else "interactive")
+            session = self.sessions[self.user] = self.pool.lease(self.spec, self.user, folder)
+            mark = session.browser.signals.mark()
+            self._marks[self.user] = Marks(mark, mark)
+        return session
+
+    def _lost(self, session: Session) -> None:
+        """A browser died: forget it and everything in it; the next step starts a new one and says so."""
+        for user, known in list(self.sessions.items()):
+            if known.browser is session.browser:
+                del self.sessions[user]
+        self.pool.discard(session.browser)
+        self._lost_browser = "the browser had died and was replaced; the page starts anew"
+
+    def secret(self, name: str, *, env: str | None = None, prompt: bool = False, keyring: str | None = None) -> None:
+        """Know a secret from now on. Raises :class:`UsageProblem`."""
+        self.secrets.add(name, obtain(name, env=env, prompt=prompt, keyring=keyring, environ=self.environ))
+
+    # ---- what is kept ---------------------------------------------------------------------------
+    @property
+    def results(self) -> Results:
+        """The project's results, for questions: ``jbts.results.df("select ...")``."""
+        if self._results is None:
+            from .store.queries import Results
+
+            self._results = Results(self.home)
+        return self._results
+
+    @property
+    def _broadcaster(self) -> Literal["process", "thread", "off"]:
+        return cast(Literal["process", "thread", "off"], self.settings.broadcaster)
+
+    @property
+    def events(self) -> Events:
+        """The broadcast: ``jbts.events.send_to_user(...)``, ``jbts.events.subscribe(...)``."""
+        if self._events is None:
+            from .broadcast.events import Events
+
+            self._events = Events(self.home, self.log, mode=self._broadcaster)
+        return self._events
+
+    def _begin(self) -> None:
+        """Before the first step: the hub and the first published generation come up beside it."""
+        if self.recorder.execution is None:
+            if self.settings.broadcaster != "off":
+                self.events.start()  # cheap where a hub runs; an idle one may have ended
+            if self._published_at == 0.0:
+                self._publish()
+
+    def _publish(self) -> None:
+        from .store.publisher import start_publish
+
+        self._publication = start_publish(self.home)
+        self._published_at = time.monotonic()
+
+    def _publish_soon(self) -> None:
+        """After a step: the first generation must exist, and a new one is due now and then."""
+        if self._publication is not None and not (self.home / "results.duckdb").exists():
+            self._publication.wait(30)
+        if time.monotonic() - self._published_at > PUBLISH_EVERY:
+            self._publish()
+
+    def demo(self) -> str:
+        """The address of a demo shop on loopback, which ends with this process."""
+        if self._shop is None:
+            from .demo import Shop
+
+            self._shop = Shop().start()
+        return self._shop.url
+
+    def close(self) -> None:
+        """End the execution, the run and everything this workbench started. Can be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        had_run = self.recorder.run_id is not None
+        self.recorder.close_run()
+        self.log.close()
+        if self._pool is not None:
+            self._pool.close()
+        if self._shop is not None:
+            self._shop.stop()
+        if self._events is not None:
+            self._events.close()
+        if had_run:
+            self._publish()
+
+
+def source_hash(source: str) -> str:
+    """What identifies a cell's text."""
+    return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class Page:
+    """Every step as a method: ``page.click("#go")``, ``page.expect("#total", "text", "$5.00")``.
+
+    Made from the registry, so ``%click``, a line of ``%%steps`` and ``page.click`` are the same verb.
+    """
+
+    def __init__(self, workbench: Callable[[], Workbench]) -> None:
+        self._workbench = workbench
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from .verbs import VERBS
+
+        signature = VERBS.get(name)
+        if signature is None or signature.command:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            near = grammar.nearest(name, [v for v, s in VERBS.items() if not s.command])
+            raise AttributeError(f"page has no verb {name!r}" + (f"; did you mean {near}?" if near else ""))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._workbench().run(grammar.bind(signature, args, kwargs))
+
+        call.__name__ = name
+        call.__doc__ = f"{signature.form}\n\n{signature.function.__doc__ or ''}"
+        return call
+
+    def __dir__(self) -> list[str]:
+        from .verbs import VERBS
+
+        return sorted(v for v, s in VERBS.items() if not s.command)
+
+
+_current: Workbench | None = None
+
+
+def current() -> Workbench:
+    """The workbench of this process; made when it is first asked for."""
+    global _current
+    if _current is None or _current._closed:
+        _current = Workbench()
+    return _current
+
+
+def set_current(workbench: Workbench | None) -> None:
+    """Make a workbench the one of this process."""
+    global _current
+    _current = workbench

@@ -1,0 +1,329 @@
+"""A site of tiny pages, one Chromium for each worker, and a workbench of its own for each test.
+
+A test gets a data folder, secrets and a browser context nobody has used; the browser under them is
+shared, because starting one costs more than most tests do.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import itertools
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from jbts_kernel import display
+from jbts_kernel.browser.pool import BrowserPool
+from jbts_kernel.config import JBTS
+from jbts_kernel.errors import StepFailed
+from jbts_kernel.log import Record, Tail
+from jbts_kernel.models import StepResult
+from jbts_kernel.workbench import Page, Workbench
+
+PAGES = Path(__file__).parent.parent / "site"
+BROWSER_FOLDER = Path(__file__).parent
+HEAD = '<!doctype html><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,">'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a real browser."""
+    for item in items:
+        if BROWSER_FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+# ---- the site -----------------------------------------------------------------------------------
+class Site(http.server.ThreadingHTTPServer):
+    """The pages of tests/site and pages made up by a test, on loopback, with endpoints that misbehave:
+    /status/N, /slow?ms=N, /hang, /redirect?to=URL, /circle, /echo, /download/NAME, /drop."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.stopping = threading.Event()
+        self.made: dict[str, bytes] = {}
+        self.seen: list[str] = []
+        self._numbers = itertools.count(1)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def other_url(self) -> str:
+        """The same server as another site, so that its frames live in another process."""
+        return f"http://localhost:{self.server_port}"
+
+    def page(self, body: str, title: str = "a page") -> str:
+        """Keep a page for this run; its path."""
+        path = f"/made/{next(self._numbers)}.html"
+        self.made[path] = (HEAD.format(title=title) + body).encode()
+        return path
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that leaves in the middle of an answer is nothing to talk about."""
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        self.server.seen.append(f"{self.command} {self.path}")
+        name, _, rest = parts.path.lstrip("/").partition("/")
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        endpoint = getattr(self, f"_{name}", None)
+        if parts.path in self.server.made:
+            self._send(200, self.server.made[parts.path])
+        elif endpoint is not None and name.isalpha():
+            endpoint(unquote(rest), query)
+        elif re.fullmatch(r"[\w-]+\.html", name) and (PAGES / name).is_file():
+            self._send(200, (PAGES / name).read_bytes())
+        else:
+            self._send(404, HEAD.format(title="not here").encode() + b"<h1>not here</h1>")
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
+
+    def _send(self, status: int, body: bytes, mime: str = "text/html; charset=utf-8", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", mime)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _status(self, rest: str, query: dict[str, str]) -> None:
+        body = HEAD.format(title=f"status {rest}") + f"<h1>status {rest}</h1>"
+        self._send(int(rest), body.encode() if int(rest) != 204 else b"")
+
+    def _slow(self, rest: str, query: dict[str, str]) -> None:
+        self.server.stopping.wait(int(query.get("ms", "300")) / 1000)
+        self._send(200, (HEAD.format(title="slow") + "<h1>slow</h1>").encode())
+
+    def _hang(self, rest: str, query: dict[str, str]) -> None:
+        self.server.stopping.wait()
+        self.close_connection = True
+
+    def _drop(self, rest: str, query: dict[str, str]) -> None:
+        self.close_connection = True
+
+    def _circle(self, rest: str, query: dict[str, str]) -> None:
+        self._send(302, b"", Location=self.path)
+
+    def _redirect(self, rest: str, query: dict[str, str]) -> None:
+        self._send(302, b"", Location=query["to"])
+
+    def _echo(self, rest: str, query: dict[str, str]) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        said = {"method": self.command, "path": self.path, "query": query, "headers": headers, "body": body}
+        self._send(200, json.dumps(said).encode(), "application/json")
+
+    def _cookie(self, rest: str, query: dict[str, str]) -> None:
+        self._send(200, HEAD.format(title="cookie").encode(), Set_Cookie=f"{rest}={query['value']}; Path=/")
+
+    def _download(self, rest: str, query: dict[str, str]) -> None:
+        size = int(query.get("size", "10"))
+        disposition = f'attachment; filename="{query.get("as", rest)}"'
+        self._send(200, b"x" * size, "application/octet-stream", Content_Disposition=disposition)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The tests say what they need to know."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    server = Site()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="site")
+    thread.start()
+    yield server
+    server.stopping.set()
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+    assert not thread.is_alive()
+
+
+# ---- the workbench ------------------------------------------------------------------------------
+class Bench(Workbench):
+    """A workbench over a browser pool that others share; publishing is tested elsewhere."""
+
+    def __init__(self, home: Path, pool: BrowserPool | None = None, **settings: Any) -> None:
+        traits = {"broadcaster": "off", "timeout": 5.0, "navigation_timeout": 10.0} | settings
+        super().__init__(JBTS(environ={}, **traits), home=home, environ={})
+        self.shares_pool = pool is not None
+        self._pool = pool
+
+    def _publish(self) -> None:
+        self._published_at = time.monotonic()
+
+    def close(self) -> None:
+        self.end_test()
+        if self.shares_pool:
+            self._pool = None
+        super().close()
+
+
+@dataclass
+class Trial:
+    """A workbench in a test's hand. ``trial("click #go")`` runs a line, ``trial.page.click("#go")`` a call."""
+
+    bench: Bench
+    site: Site
+    shown: list[StepResult] = field(default_factory=list)
+
+    def __call__(self, line: str, body: str | None = None) -> Any:
+        return self.bench.line(line, body)
+
+    @property
+    def page(self) -> Page:
+        return Page(lambda: self.bench)
+
+    @property
+    def last(self) -> StepResult:
+        """The newest step's result."""
+        assert self.bench.last is not None
+        return self.bench.last
+
+    def open(self, what: str, title: str = "a page") -> None:
+        """Go to a page of tests/site by name, or to one made of this HTML."""
+        self(f'navigate "{self.site.page(what, title) if "<" in what else "/" + what}" --no-screenshot')
+
+    def js(self, expression: str) -> Any:
+        """What the page says, past every verb: the tests' own eye."""
+        return self.bench.session.evaluate(expression)
+
+    def until(self, expression: str, seconds: float = 5) -> Any:
+        """Look at the page until the expression is true there."""
+        deadline = time.monotonic() + seconds
+        while not (value := self.js(expression)):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+        return value
+
+    def fails(self, line: str, error: str, *words: str, status: str = "error", body: str | None = None) -> StepFailed:
+        """The line fails with this error and these words, a row says so, and the browser goes on."""
+        with pytest.raises(StepFailed) as caught:
+            self(line, body)
+        row = self.row()
+        assert (row["error_type"], row["status"]) == (error, status), str(caught.value)
+        assert (self.last.error_type, self.last.status) == (error, status)
+        assert "\n" not in caught.value.message
+        for word in words:
+            assert word in "\n".join([caught.value.message, *caught.value.hints])
+        if self.bench.session.dialog is None:
+            assert self.js("1 + 1") == 2
+        return caught.value
+
+    def records(self) -> list[Record]:
+        """Every line this test has logged."""
+        tail = Tail(self.bench.home / "spool")
+        found: list[Record] = []
+        while fresh := tail.poll():
+            found += fresh
+        return found
+
+    def rows(self, kind: str = "step.finished") -> list[dict[str, Any]]:
+        """The data of the lines of a kind, with their step's id."""
+        return [{**r.data, "step_id": r.step_id} for r in self.records() if r.kind == kind]
+
+    def row(self) -> dict[str, Any]:
+        """The newest step's row."""
+        return self.rows()[-1]
+
+    def artifact(self, role: str) -> bytes:
+        """The newest step's file of this role."""
+        (found,) = (a for a in self.last.artifacts if a.role == role)
+        return (self.bench.home / found.path).read_bytes()
+
+    def card(self) -> Card:
+        """The newest step's card, as a browser would read it."""
+        return self.read(display.card(self.last))
+
+    @staticmethod
+    def read(bundle: dict[str, Any]) -> Card:
+        """What a cell shows, as a browser would read it."""
+        card = Card(bundle["text/html"], bundle["text/plain"], json.dumps(bundle.get(display.STEP_MIME)))
+        card.feed(card.html)
+        return card
+
+
+class Card(HTMLParser):
+    """A card's parts: its tags with their attributes, and the text between them."""
+
+    def __init__(self, html: str, plain: str, data: str) -> None:
+        super().__init__()
+        self.html, self.plain, self.data = html, plain, data
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def pictures(self) -> list[bytes]:
+        sources = [a["src"] or "" for tag, a in self.tags if tag == "img"]
+        return [base64.b64decode(s.partition(",")[2]) for s in sources]
+
+    def assert_harmless(self) -> None:
+        """No tag runs anything, no attribute is a handler, and pictures are data of ours."""
+        for tag, attributes in self.tags:
+            assert tag not in ("script", "iframe", "object", "embed", "link", "base", "svg", "form"), tag
+            assert not [name for name in attributes if name.startswith("on")], attributes
+            for name in ("href", "src", "action"):
+                assert (attributes.get(name) or "data:image/webp").startswith("data:image/webp"), attributes
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[BrowserPool]:
+    pool = BrowserPool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def trial(tmp_path: Path, pool: BrowserPool, site: Site) -> Iterator[Trial]:
+    """A workbench at the site, in a fresh context. Pictures are taken of failures only."""
+    bench = Bench(tmp_path / ".jbts", pool, screenshots="failure", base_url=site.url)
+    bench.folder = tmp_path
+    yield Trial(bench, site)
+    bench.close()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory, pool: BrowserPool, site: Site) -> Iterator[Trial]:
+    """One trial for all tests of a module that only look at a page."""
+    bench = Bench(tmp_path_factory.mktemp("reader") / ".jbts", pool, screenshots="never", base_url=site.url)
+    yield Trial(bench, site)
+    bench.close()
+
+
+@pytest.fixture
+def own_browser(tmp_path: Path, site: Site) -> Iterator[Callable[..., Trial]]:
+    """Trials with a browser nobody else uses, for tests that break it."""
+    made: list[Bench] = []
+
+    def make(**settings: Any) -> Trial:
+        bench = Bench(tmp_path / f"own{len(made)}", None, **{"screenshots": "failure", "base_url": site.url} | settings)
+        made.append(bench)
+        return Trial(bench, site)
+
+    yield make
+    for bench in made:
+        bench.close()

@@ -1,0 +1,48 @@
+"""What every test stands on: no settings from outside, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jbts_kernel.demo import Shop
+
+# A variable set in somebody's shell must not change what a test sees, nor a key let a test call out.
+for _name in [name for name in os.environ if name.startswith(("JBTS_", "OPENAI_", "SELENIUM_", "PAPERMILL_"))]:
+    del os.environ[_name]
+# Selenium Manager would look for a driver, and report that it did, on the network.
+os.environ["SE_OFFLINE"] = os.environ["SE_AVOID_STATS"] = "true"
+
+_LEFT_SECONDS = 15.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Every process a test starts ends with it. The background publisher, which ends by itself, may take a
+    moment longer than the test that caused it."""
+    yield
+    deadline = time.monotonic() + _LEFT_SECONDS
+    children = psutil.Process().children(recursive=True)
+    _, alive = psutil.wait_procs(children, timeout=max(0.0, deadline - time.monotonic()))
+    commands = [" ".join(child.cmdline())[:200] for child in alive if child.is_running()]
+    for child in alive:
+        child.kill()
+    assert not commands, f"left running by the tests: {commands}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A project's data folder, which nothing has been written to yet."""
+    return tmp_path / ".jbts"
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Shop]:
+    """A demo shop that answers without delay; sessions keep tests apart, so one serves all."""
+    with Shop(latency_ms=0) as running:
+        yield running

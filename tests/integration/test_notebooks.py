@@ -1,0 +1,173 @@
+"""The example notebooks, run as their readers run them: plain papermill, the ``jbts`` kernel, a shop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from jbts_kernel.demo import Shop
+from jbts_kernel.store.queries import Results
+from jbts_kernel.verbs import VERBS
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RUN = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(240)]
+LONGEST = 200.0
+PASSWORDS = ("copper-pine", "oak-and-iron", "walnut-and-wool")
+
+each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A papermill run that has ended: its exit code, what it said, and what it made of the notebook."""
+
+    code: int
+    said: str
+    cells: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def jupyter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Jupyter data folder with the kernelspec, where ``pip install`` would have put it."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    shutil.copytree(ROOT / "jbts_kernel" / "kernelspec", folder / "kernels" / "jbts")
+    return folder
+
+
+@pytest.fixture
+def papermill(jupyter_path: Path, shop: Shop, home: Path, tmp_path: Path) -> Any:
+    """Runs a notebook against the shop, recording into ``home``."""
+
+    def run(notebook: Path) -> Ran:
+        out = tmp_path / "out.ipynb"
+        command = ["papermill", str(notebook), str(out), "-p", "base_url", shop.url, "--no-progress-bar"]
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "JUPYTER_PATH": str(jupyter_path),
+                "IPYTHONDIR": str(tmp_path / "ipython"),
+                "JBTS_HOME": str(home),
+                "JBTS_BROADCASTER": "off",
+            },
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+        )
+        cells = json.loads(out.read_text(encoding="utf-8"))["cells"] if out.exists() else []
+        return Ran(done.returncode, done.stdout + done.stderr, {cell.get("id", ""): cell for cell in cells})
+
+    return run
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def code_cells(notebook: Path) -> list[dict[str, Any]]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def declared(notebook: Path) -> dict[str, list[str]]:
+    """The tests a notebook begins with %test, in order, and their tags."""
+    lines = [line for cell in code_cells(notebook) for line in source(cell).splitlines()]
+    found = [re.match(r'%test "(.+?)" --tags (\S+)', line) for line in lines]
+    return {match[1]: match[2].split(",") for match in found if match}
+
+
+@each
+def test_notebook_is_kept_clean(notebook: Path) -> None:
+    """A notebook holds no outputs, no ids made by chance and nothing an editor would rewrite."""
+    text = notebook.read_text(encoding="utf-8")
+    content = json.loads(text)
+    assert text == json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    nbformat.validate(nbformat.from_dict(content))
+    assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
+    kernelspec = {"display_name": "JBTS (Python 3)", "language": "python", "name": "jbts"}
+    assert content["metadata"]["kernelspec"] == kernelspec
+    assert content["metadata"]["jbts"]["tags"]
+    identities = [cell["id"] for cell in content["cells"]]
+    assert len(set(identities)) == len(identities)
+    for cell in content["cells"]:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", cell["id"]) and not re.fullmatch(r"[0-9a-f]{8}", cell["id"])
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@each
+def test_notebook_can_be_pointed_at_any_shop(notebook: Path) -> None:
+    """Every notebook begins with the parameter base_url and opens a shop of its own where it is empty."""
+    first, second, *rest = code_cells(notebook)
+    assert first["metadata"]["tags"] == ["parameters"]
+    assert source(first).endswith('base_url = ""')
+    assert source(second) == "%load_ext jbts_kernel\nbase_url = base_url or jbts.demo()"
+    waits = re.compile(r"\bsleep\(|^%?wait \d", re.MULTILINE)
+    assert not [cell["id"] for cell in rest if waits.search(source(cell))]
+    assert declared(notebook)
+
+
+def test_tour_shows_every_verb() -> None:
+    """No verb is missing from the tour, and the tour uses no verb that is not there."""
+    cells = code_cells(ROOT / "notebooks" / "tour.ipynb")
+    used = {verb for cell in cells for verb in re.findall(r"^(?:\w+ = )?%%?(\w+)", source(cell), re.MULTILINE)}
+    assert used - {"load_ext"} == set(VERBS)
+
+
+class TestRuns:
+    """What a run leaves behind: an executed notebook, rows, and no secret."""
+
+    pytestmark = RUN
+
+    @each
+    def test_notebook_passes(self, notebook: Path, papermill: Any, home: Path, shop: Shop) -> None:
+        """Each notebook passes from top to bottom, its tests are rows that say so, and no password is in any of it."""
+        ran = papermill(notebook)
+        assert ran.code == 0, ran.said[-4000:]
+        assert all(isinstance(ran.cells[cell["id"]]["execution_count"], int) for cell in code_cells(notebook))
+        results = Results(home)
+        rows = results.rows(
+            "select test_name, status, tags, notebook, base_url, browser from executions order by started_at"
+        ).dicts()
+        assert {row["test_name"]: row["tags"] for row in rows} == declared(notebook)
+        for row in rows:
+            about = (row["status"], row["notebook"], row["base_url"], row["browser"])
+            assert about == ("passed", notebook.name, shop.url, "chrome"), row
+        assert results.rows("select distinct status from steps").rows == (("passed",),)
+        (run,) = results.rows("select kind, status, parameters from runs").dicts()
+        assert (run["kind"], run["status"]) == ("papermill", "passed")
+        assert json.loads(run["parameters"]) == {"base_url": shop.url}
+        shown = json.dumps([cell.get("outputs") for cell in ran.cells.values()])
+        recorded = "".join(path.read_text(encoding="utf-8") for path in (home / "spool").iterdir())
+        assert recorded and [word for word in PASSWORDS if word in shown or word in recorded] == []
+
+    def test_wrong_expectation_fails(self, papermill: Any, home: Path, tmp_path: Path) -> None:
+        """A checkout that costs something else fails papermill, stops there, and is a failed execution."""
+        changed = json.loads((ROOT / "notebooks" / "shop_checkout.ipynb").read_text(encoding="utf-8"))
+        (cell,) = [cell for cell in changed["cells"] if cell["id"] == "totals"]
+        cell["source"] = [line.replace('"$118.00"', '"$999.00" --timeout 0.3') for line in cell["source"]]
+        wrong = tmp_path / "wrong_checkout.ipynb"
+        wrong.write_text(json.dumps(changed), encoding="utf-8")
+        ran = papermill(wrong)
+        assert ran.code != 0
+        assert "ExpectationFailed" in ran.said and "$999.00" in ran.said
+        assert [output["ename"] for output in ran.cells["totals"]["outputs"] if "ename" in output] == ["StepFailed"]
+        assert ran.cells["sum"]["execution_count"] is None
+        (row,) = Results(home).rows("select notebook, status, error_type, error_message from executions").dicts()
+        assert (row["notebook"], row["status"], row["error_type"]) == (wrong.name, "failed", "ExpectationFailed")
+        assert "$118.00" in row["error_message"]
+        (step,) = Results(home).rows("select verb, locator, expected from steps where status <> 'passed'").rows
+        assert step == ("expect", "#total", "text $999.00")

@@ -1,0 +1,375 @@
+"""Suites from end to end: real kernels, real files, the store, and the command's exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+
+from jbts_kernel.errors import UsageProblem
+from jbts_kernel.store.queries import Results
+from jbts_kernel.suite.outcome import CaseResult, SuiteResult
+from jbts_kernel.suite.runner import run
+
+BROKEN = Path(__file__).parents[1] / "notebooks"
+pytestmark = pytest.mark.kernel
+
+
+def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
+    """Write a notebook; a cell is its source, or its source and its tags."""
+    made = []
+    for number, cell in enumerate(cells):
+        source, *tags = (cell,) if isinstance(cell, str) else cell
+        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    found = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "jbts": about})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(found, path)
+    return path
+
+
+def command(
+    home: Path, *words: str, start: Callable[..., Any] = subprocess.run, **options: Any
+) -> subprocess.CompletedProcess[str] | subprocess.Popen[str]:
+    """``jbts run`` as a process of its own."""
+    code = "from jbts_kernel.suite.commands import run_command; run_command()"
+    environ = {**os.environ, "JBTS_HOME": str(home), "JBTS_BROADCASTER": "off"}
+    environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), environ.get("PYTHONPATH", "")])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    found: subprocess.CompletedProcess[str] = start(
+        [sys.executable, "-c", code, *words], env=environ, text=True, **pipes, **options
+    )
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Poll a condition until it is true; fail after ``seconds``."""
+    ends, tick = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen in time"
+        tick.wait(0.05)
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "JBTS_BROADCASTER": "off", "PYTHONPATH": str(Path(__file__).parents[2]), **more}
+
+
+def rows(home: Path, sql: str, *params: object) -> list[dict[str, Any]]:
+    return Results(home).rows(sql, list(params)).dicts()
+
+
+BROKEN_IN = {
+    "passes": ("passed", ""),
+    "expected_error": ("passed", ""),
+    "assertion_fails": ("failed", "AssertionError: assert total == 5"),
+    "system_exit": ("error", "sys.exit(0) in cell 2 ended the notebook; 1 cell did not run"),
+    "help_exits": ("error", "sys.exit(0) in cell 1 ended the notebook; 1 cell did not run"),
+    "usage_error": ("error", "UsageError: Line magic function `%no_such_magic` not found."),
+    "syntax_error": ("error", "SyntaxError: invalid syntax (line 1)"),
+    "dead_kernel": ("error", "the kernel died in cell 1 (exit status 3)"),
+    "killed_kernel": ("error", "the kernel died in cell 1 (SIGKILL)"),
+    "hangs": ("error", "cell 1 was still running after 6 s; it was interrupted"),
+    "hangs_on": ("error", "the kernel was killed, because interrupting it did not help"),
+    "exit_called": ("error", "exit() in cell 2 ended the notebook; 1 cell did not run"),
+    "empty": ("error", "no code cell"),
+    "left_out": ("skipped", "left out"),
+    "teardown_runs": ("error", "ValueError: broken on purpose"),
+    "teardown_fails": ("error", "teardown: ValueError: cannot tidy up"),
+    "setup_fails": ("error", "setup: AssertionError: no data"),
+    "no_kernelspec": ("error", "names no kernel"),
+    "no_such_kernel": ("error", "there is no kernel 'no-such-kernel'"),
+}
+UNREADABLE = {
+    "not_json": ("error", "not JSON", '{"cells": ['),
+    "other_json": ("error", "no nbformat", '{"name": "package"}'),
+}
+
+
+def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """Every notebook that is broken in one way, in one run: no result is green that should not be, each says
+    why in one line, the store agrees, teardown cells ran, and no kernel is left."""
+    paths = [BROKEN / f"{name}.ipynb" for name in BROKEN_IN]
+    for name, (_, _, text) in UNREADABLE.items():
+        paths.append(tmp_path / f"{name}.ipynb")
+        paths[-1].write_text(text)
+    result = run(paths, workers=2, cell_timeout=6, home=tmp_path / "home", environ=environment())
+    cases = {case.case.test_name: case for case in result.results}
+    for name, (status, message, *_) in (BROKEN_IN | UNREADABLE).items():
+        with subtests.test(name):
+            verdict = cases[name].verdict
+            assert cases[name].status == status
+            assert message in verdict.message
+            assert "\n" not in verdict.message
+            assert verdict.infrastructure is (name == "no_such_kernel")
+    with subtests.test("teardown cells run wherever there is a kernel"):
+        assert states(cases["teardown_runs"]) == ["error", "not_run", "ok"]
+        assert states(cases["hangs"]) == ["timeout", "not_run", "ok"]
+        assert states(cases["killed_kernel"]) == ["died", "not_run"]
+    with subtests.test("every attempt is in the store as what it was"):
+        found = {r["test_name"]: r for r in rows(result.home, "SELECT * FROM executions")}
+        assert {name: row["status"] for name, row in found.items()} == {n: c.status for n, c in cases.items()}
+        assert found["dead_kernel"]["error_message"] == cases["dead_kernel"].verdict.message
+        assert found["passes"]["tags"] == ["smoke", "quick"]
+        assert (found["passes"]["category"], found["passes"]["priority"]) == ("arithmetic", "low")
+        runs = rows(result.home, "SELECT * FROM runs")
+        assert [(r["run_id"], r["kind"], r["status"]) for r in runs] == [(result.run_id, "suite", "error")]
+    with subtests.test("what is kept is no test itself"):
+        kept = result.home / "runs" / result.run_id
+        assert {p.name for p in kept.glob("*.ipynb")} >= {"passes.ipynb", "hangs.ipynb"}
+        assert not (kept / "no_such_kernel.ipynb").exists()
+        with pytest.raises(UsageProblem, match="nothing to run"):
+            run([kept], home=result.home)
+    with subtests.test("no kernel outlives the run"):
+        assert kernels_of(result.home) == []
+
+
+def states(result: CaseResult) -> list[str]:
+    """How the cells of a case's only attempt went."""
+    executed = result.attempts[0].executed
+    assert executed is not None
+    return [cell.metadata.jbts.status for cell in nbformat.read(executed, as_version=4).cells]
+
+
+def kernels_of(home: Path) -> list[list[str]]:
+    """Command lines of the kernels below this process that belong to a data folder."""
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.environ().get("JBTS_HOME") == str(home):
+                left.append(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return [words for words in left if "ipykernel_launcher" in words]
+
+
+# ---- what a kernel records -----------------------------------------------------------------------
+STEP = """
+from jbts_kernel import jbts
+with jbts.group("{name}"):
+    {body}
+"""
+
+
+def steps(name: str, body: str = "pass") -> str:
+    return STEP.format(name=name, body=body)
+
+
+def test_a_failed_step_in_a_green_cell_fails_the_notebook(tmp_path: Path) -> None:
+    """Swallowing a step's exception does not make the test pass, here or in the store."""
+    swallowed = "try:\n    " + steps("buy", "assert False, 'sold out'").strip().replace("\n", "\n    ")
+    path = notebook(tmp_path / "swallows.ipynb", swallowed + "\nexcept AssertionError:\n    pass")
+    result = run([path], home=tmp_path / "home", environ=environment())
+    case = result.results[0]
+    assert case.status in ("failed", "error")
+    assert "sold out" in case.verdict.message
+    assert [r["status"] for r in rows(result.home, "SELECT status FROM executions")] == [case.status]
+
+
+def test_steps_belong_to_the_run_and_the_attempt(tmp_path: Path) -> None:
+    """A kernel's executions carry the run, notebook, attempt and parameters the runner told it."""
+    path = notebook(tmp_path / "shop.ipynb", ("size = 0", "parameters"), steps("look around") + "assert size == 3")
+    told: list[str] = []
+
+    class Told(_Told):
+        def step(self, case: Any, name: str) -> None:
+            told.append(name)
+
+    result = run([path], home=tmp_path / "home", parameters={"size": 3}, environ=environment(), progress=Told())
+    assert result.exit_code == 0
+    found = rows(result.home, "SELECT * FROM executions")
+    assert [(r["run_id"], r["test_name"], r["attempt"]) for r in found] == [(result.run_id, "shop", 1)]
+    assert json.loads(found[0]["parameters"]) == {"size": 3}
+    assert result.results[0].attempts[0].executions == (found[0]["execution_id"],)
+    assert result.results[0].attempts[0].steps == ("passed look around",)
+    assert [r["name"] for r in rows(result.home, "SELECT name FROM steps")] == ["look around"]
+    assert told == ["look around"]
+
+
+def test_an_execution_its_kernel_could_not_end_is_ended_with_the_verdict(tmp_path: Path) -> None:
+    """A kernel that dies in a step leaves one row, which is an error and says that it died."""
+    path = notebook(tmp_path / "dies.ipynb", steps("work"), steps("die", "import os; os._exit(7)"))
+    result = run([path], home=tmp_path / "home", environ=environment())
+    found = rows(result.home, "SELECT status, error_message FROM executions")
+    assert found == [{"status": "error", "error_message": "the kernel died in cell 2 (exit status 7)"}]
+
+
+def test_exit_after_passed_steps_is_not_passed_in_the_store(tmp_path: Path) -> None:
+    """exit() lets the kernel record a pass; the attempt's own row says what really happened."""
+    path = notebook(tmp_path / "leaves.ipynb", steps("work"), "exit()", steps("never"))
+    result = run([path], home=tmp_path / "home", environ=environment())
+    assert [r["status"] for r in rows(result.home, "SELECT status FROM latest_executions")] == ["error"]
+    assert result.exit_code == 1
+
+
+# ---- attempts ------------------------------------------------------------------------------------
+def test_passed_on_retry_is_flaky_with_every_attempt_kept(tmp_path: Path) -> None:
+    """Both attempts have a notebook and a row, and the store knows the test as flaky."""
+    result = run(
+        [BROKEN / "flaky.ipynb"],
+        home=tmp_path / "home",
+        parameters={"marker": str(tmp_path / "seen")},
+        retries=2,
+        environ=environment(),
+    )
+    case = result.results[0]
+    assert (case.status, result.exit_code, len(case.attempts)) == ("flaky", 0, 2)
+    assert [a.executed.name for a in case.attempts if a.executed] == ["flaky.ipynb", "flaky.attempt2.ipynb"]
+    found = rows(result.home, "SELECT attempt, status FROM executions ORDER BY attempt")
+    assert [(r["attempt"], r["status"]) for r in found] == [(1, "failed"), (2, "passed")]
+    assert len(rows(result.home, "SELECT * FROM flaky_tests WHERE severity <> 'none'")) == 1
+
+
+def test_until_fail_stops_at_the_first_failure(tmp_path: Path) -> None:
+    """Repetitions that pass go on, and one that fails fails the run."""
+    source = f"from pathlib import Path\np = Path({str(tmp_path / 'n')!r})\n"
+    source += "p.write_text((p.read_text() if p.exists() else '') + 'x')\nassert p.read_text() != 'xx'"
+    path = notebook(tmp_path / "wears_out.ipynb", source)
+    result = run([path], home=tmp_path / "home", until_fail=5, environ=environment())
+    assert [a.verdict.status for a in result.results[0].attempts] == ["passed", "failed"]
+    assert result.exit_code == 1
+
+
+def test_a_notebook_has_its_time_and_its_teardown_more(tmp_path: Path) -> None:
+    """The limit of a whole notebook ends the cell it falls into; teardown cells still run."""
+    torn = tmp_path / "torn"
+    path = notebook(
+        tmp_path / "long.ipynb",
+        "import time; time.sleep(0.2)",
+        "time.sleep(300)",
+        "print('never')",
+        (f"from pathlib import Path; Path({str(torn)!r}).touch()", "teardown"),
+    )
+    result = run([path], home=tmp_path / "home", timeout=1.5, environ=environment())
+    assert result.results[0].status == "error"
+    assert "cell 2 was still running" in result.results[0].verdict.message
+    assert torn.exists()
+
+
+def test_two_browsers_are_two_cases(tmp_path: Path) -> None:
+    """Each browser's kernel is told which one, and the results are kept apart."""
+    path = notebook(tmp_path / "which.ipynb", "import os; assert os.environ['JBTS_BROWSER'] == 'chrome'")
+    result = run([path], home=tmp_path / "home", browsers=("chrome", "Edge"), workers=2, environ=environment())
+    assert {r.case.browser: r.status for r in result.results} == {"chrome": "passed", "edge": "failed"}
+    assert len({a.executed for r in result.results for a in r.attempts}) == 2
+
+
+# ---- the command ---------------------------------------------------------------------------------
+class _Told:
+    """A progress that hears everything and shows nothing."""
+
+    def begin(self, run_id: str, cases: Sequence[Any], workers: int) -> None: ...
+    def started(self, case: Any, attempt: int) -> None: ...
+    def cell(self, case: Any, index: int, count: int) -> None: ...
+    def step(self, case: Any, name: str) -> None: ...
+    def ended(self, case: Any, attempt: Any, again: bool) -> None: ...
+    def done(self, result: CaseResult) -> None: ...
+    def finish(self, result: SuiteResult) -> None: ...
+
+
+def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
+    """JUnit and report are where they were asked for, and nothing is on stderr."""
+    junit, report = tmp_path / "junit.xml", tmp_path / "report"
+    good = command(tmp_path / "home", str(BROKEN / "passes.ipynb"), "--junit", str(junit), "--report", str(report))
+    assert good.returncode == 0, good.stderr
+    assert "1 passed" in str(good.stdout)
+    assert good.stderr == ""
+    assert junit.exists()
+    assert "All passed" in (report / "index.html").read_text()
+
+
+def test_a_failed_run_has_status_1_and_one_json_document(tmp_path: Path) -> None:
+    """With --json standard output is one document and nothing else."""
+    names = [str(BROKEN / "assertion_fails.ipynb"), str(BROKEN / "passes.ipynb")]
+    bad = command(tmp_path / "home", *names, "-n", "2", "--json")
+    assert bad.returncode == 1, bad.stderr
+    assert json.loads(str(bad.stdout))["counts"] == {"failed": 1, "passed": 1}
+
+
+def test_no_kernel_is_infrastructure_and_status_3(tmp_path: Path) -> None:
+    """No test had its chance, which CI should not take for a failed one."""
+    assert command(tmp_path / "home", str(BROKEN / "no_such_kernel.ipynb")).returncode == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nowhere"],
+        ["."],
+        [str(BROKEN / "passes.ipynb"), "--tags", "none-such"],
+        [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
+        [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
+        [str(BROKEN / "passes.ipynb"), "--dask", "tcp://127.0.0.1:1"],
+        [str(BROKEN / "passes.ipynb"), "--allure", "out"],
+        [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
+        [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(tmp_path: Path, words: list[str]) -> None:
+    """Nothing runs, nothing is recorded, and the last line says what to change."""
+    (tmp_path / "empty").mkdir()
+    found = command(tmp_path / "home", *words, cwd=tmp_path / "empty")
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert str(found.stderr).strip().splitlines()[-1]
+    assert "Traceback" not in str(found.stderr)
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_ctrl_c_tears_down_and_keeps_results(tmp_path: Path) -> None:
+    """The cell that runs is interrupted, its teardown cell runs, what waits does not begin, exit status 130."""
+    marker, torn = tmp_path / "running", tmp_path / "torn"
+    touch = "from pathlib import Path; Path({!r}).touch()"
+    notebook(
+        tmp_path / "suite" / "a.ipynb",
+        touch.format(str(marker)) + "; import time; time.sleep(300)",
+        "print('never')",
+        (touch.format(str(torn)), "teardown"),
+    )
+    notebook(tmp_path / "suite" / "b.ipynb", "1")
+    process = command(tmp_path / "home", str(tmp_path / "suite"), "--json", start=subprocess.Popen)
+    assert isinstance(process, subprocess.Popen)
+    with process:
+        try:
+            until(marker.exists)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, err
+    assert torn.exists()
+    document = json.loads(out)
+    assert {test["test_name"]: test["status"] for test in document["tests"]} == {"a": "aborted", "b": "not_run"}
+    found = rows(
+        tmp_path / "home", "SELECT r.status AS run, e.status AS test FROM runs r JOIN executions e USING (run_id)"
+    )
+    assert found == [{"run": "aborted", "test": "aborted"}]
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
+    """A teardown cell that hangs is not waited for when somebody insists."""
+    marker = tmp_path / "tearing"
+    touch = f"from pathlib import Path; Path({str(marker)!r}).touch(); import time; time.sleep(300)"
+    path = notebook(tmp_path / "stuck.ipynb", "1 / 0", (touch, "teardown"))
+    process = command(tmp_path / "home", str(path), "--json", start=subprocess.Popen)
+    assert isinstance(process, subprocess.Popen)
+    with process:
+        try:
+            until(marker.exists)
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130

@@ -1,0 +1,115 @@
+"""A real kernel, and what its front end would see."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+PATIENCE = 60.0
+
+
+@dataclass
+class Reply:
+    """What running one cell gave: its reply status, its streams, and the bundles it displayed."""
+
+    status: str
+    text: str = ""
+    error: str = ""
+    bundles: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def html(self) -> str:
+        return "".join(b.get("text/html", "") for b in self.bundles)
+
+    @property
+    def plain(self) -> str:
+        return "\n".join([self.text, *(b.get("text/plain", "") for b in self.bundles)])
+
+
+class Kernel:
+    """A running kernel: ``run`` executes a cell and waits for its end."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...] = ()) -> None:
+        # Socket files instead of TCP ports: two kernels starting at once can pick the same port.
+        self.sockets = tempfile.TemporaryDirectory(prefix="jbts-")
+        self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self.sockets.name}/k")
+        self.manager.kernel_spec.argv = [
+            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
+        ]  # fmt: skip
+        self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=PATIENCE)
+
+    def run(self, code: str, *, stop_on_error: bool = True) -> Reply:
+        asked = self.client.execute(code, stop_on_error=stop_on_error)
+        reply = Reply("")
+        deadline = time.monotonic() + PATIENCE
+        idle = False
+        while not (idle and reply.status):
+            assert time.monotonic() < deadline, f"no answer to {code!r}"
+            if not idle:
+                idle = self._hear(asked, reply)
+            else:
+                answer = self.client.get_shell_msg(timeout=PATIENCE)
+                if answer["parent_header"].get("msg_id") == asked:
+                    reply.status = answer["content"]["status"]
+        return reply
+
+    def _hear(self, asked: str, reply: Reply) -> bool:
+        try:
+            message = self.client.get_iopub_msg(timeout=1)
+        except queue.Empty:
+            return False
+        if message["parent_header"].get("msg_id") != asked:
+            return False
+        kind, content = message["msg_type"], message["content"]
+        if kind == "stream":
+            reply.text += content["text"]
+        elif kind in ("display_data", "execute_result", "update_display_data"):
+            reply.bundles.append(content["data"])
+        elif kind == "error":
+            reply.error = "\n".join(content["traceback"])
+        return kind == "status" and content["execution_state"] == "idle"
+
+    def complete(self, code: str) -> list[str]:
+        answer = self.client.complete(code, len(code), reply=True, timeout=PATIENCE)
+        return list(answer["content"]["matches"])
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+        self.sockets.cleanup()
+
+
+@pytest.fixture
+def start_kernel(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
+    """Starts kernels in a folder of their own, with the broadcast off unless the test turns it on."""
+    started: list[Kernel] = []
+
+    def start(*arguments: str, **environment: str) -> Kernel:
+        kernel = Kernel(
+            tmp_path, {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(tmp_path / ".jbts")} | environment, arguments
+        )
+        started.append(kernel)
+        return kernel
+
+    yield start
+    for kernel in started:
+        kernel.close()
+
+
+@pytest.fixture
+def kernel(start_kernel: Callable[..., Kernel]) -> Kernel:
+    """A kernel with the extension, as a person in JupyterLab has it."""
+    return start_kernel("--ext=jbts_kernel", JPY_SESSION_NAME="/somewhere/login.ipynb")

@@ -1,0 +1,193 @@
+"""The extension in a real kernel: loading, magics, cards, help, completion, leaving."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jbts_kernel.demo import Shop
+
+from .conftest import Kernel
+
+pytestmark = pytest.mark.kernel
+
+HEAVY = ("selenium", "duckdb", "openai", "PIL", "papermill", "websockets", "pandas", "nest_asyncio", "altair")
+
+
+def test_loading_imports_nothing_heavy(start_kernel: Callable[..., Kernel]) -> None:
+    """%load_ext leaves browsers, databases and models to the first step that needs them."""
+    bare = start_kernel()
+    reply = bare.run(f"%load_ext jbts_kernel\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])")
+    assert reply.text.strip() == "[]"
+    assert bare.run("print(type(jbts).__name__, type(page).__name__)").text.strip() == "Workbench Page"
+
+
+def test_a_step_is_a_card_and_a_row(kernel: Kernel, shop: Shop) -> None:
+    """A magic shows one card with a picture, and its row is there when it returns."""
+    kernel.run(f"base_url = {shop.url!r}")
+    reply = kernel.run("%navigate /")
+    assert reply.status == "ok"
+    card = reply.bundles[0]
+    assert "data:image/webp;base64," in card["text/html"]
+    assert len(card["text/html"]) < 60_000
+    assert card["application/vnd.jbts.step+json"]["status"] == "passed"
+    assert "navigate /" in card["text/plain"]
+    rows = kernel.run("print(jbts.results.rows('select verb, status, http_status from steps').rows)")
+    assert rows.text.strip() == "(('navigate', 'passed', 200),)"
+    reading = kernel.run('heading = %text h1\nprint(heading)\npage.expect("h1", "visible")')
+    assert "desk" in reading.text
+
+
+def test_a_failed_step_fails_the_cell_shortly(kernel: Kernel, shop: Shop) -> None:
+    """The card has the reason and the closest elements, the error is two lines and no traceback."""
+    kernel.run(f"base_url = {shop.url!r}")
+    kernel.run("%navigate /signin")
+    reply = kernel.run("%click '#signn' --timeout 0.2")
+    assert reply.status == "error"
+    assert reply.error.startswith("StepFailed: ElementNotFound: nothing matches #signn")
+    assert len(reply.error.splitlines()) == 1
+    assert "signin" in reply.html
+
+
+def test_many_steps_stop_at_the_first_failure(kernel: Kernel, shop: Shop) -> None:
+    """%%steps records each line as a step, shows them in one display and runs nothing after a failure."""
+    kernel.run(f"base_url = {shop.url!r}")
+    cell = "%%steps\nnavigate /signin\n\n# a remark\nexpect h1 count 7 --timeout 0.1\nclick #signin"
+    reply = kernel.run(cell)
+    assert reply.status == "error"
+    rows = kernel.run("print(jbts.results.rows('select verb, status from steps order by ordinal').rows)")
+    assert rows.text.strip() == "(('navigate', 'passed'), ('expect', 'failed'))"
+    unread = kernel.run("%%steps\nnavigate /\nclik #x")
+    assert "line 2: unknown verb 'clik'; did you mean click?" in unread.plain
+    again = kernel.run("print(jbts.results.value('select count(*) from steps'))")
+    assert again.text.strip() == "2"
+
+
+def test_help_ends_nothing(kernel: Kernel) -> None:
+    """--help shows the verb's reference and the cell goes on."""
+    reply = kernel.run("%click --help\nprint('after')")
+    assert reply.status == "ok"
+    assert "after" in reply.text
+    assert "--modifier" in reply.plain
+    assert "click LOC" in kernel.run("%click?").plain or "click LOC" in str(
+        kernel.run("print(page.click.__doc__)").text
+    )
+
+
+BAD_SYNTAX = {
+    "%clik x": "did you mean %click?",
+    "%click": "%click needs LOC",
+    '%type "#a': "is never closed",
+    "%click #a --doubel": "did you mean --double?",
+    "%type #a ${nam}": "near names: name",
+    "%wait #a --state visble": "did you mean visible?",
+}
+
+
+def test_bad_syntax_is_one_line_for_a_person(kernel: Kernel) -> None:
+    """A word that cannot be understood is named, and nothing is recorded."""
+    kernel.run("name = 'Ada'")
+    for line, words in BAD_SYNTAX.items():
+        reply = kernel.run(line)
+        assert reply.status == "error"
+        assert reply.error == ""
+        assert reply.text.startswith("UsageError: ")
+        assert words in reply.text
+    assert kernel.run("print(jbts.recorder.execution)").text.strip() == "None"
+
+
+def test_bad_syntax_is_an_error_for_a_machine(start_kernel: Callable[..., Kernel]) -> None:
+    """Without a person, bad syntax leaves an error output, also for a magic that does not exist."""
+    unattended = start_kernel("--ext=jbts_kernel")
+    for line in ("%clik x", "%click", "%%nosuch\nx"):
+        reply = unattended.run(line)
+        assert reply.status == "error"
+        assert reply.error.startswith("UsageError: ")
+
+
+def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
+    """Tab offers the registry's words and only those."""
+    kernel.run("customer = 'Ada'")
+    assert "%navigate" in kernel.complete("%nav")
+    assert kernel.complete("%click --do") == ["--double"]
+    assert kernel.complete("%type #a ${cust") == ["${customer}"]
+    assert kernel.complete("%click ro") == ["role="]
+    assert kernel.complete("%expect #a vis") == ["visible"]
+    assert "customer" in kernel.complete("custo")
+
+
+def test_secrets_are_masked_in_the_notebook(start_kernel: Callable[..., Kernel], shop: Shop, tmp_path: Path) -> None:
+    """A secret's value is in no output and in no file of the project."""
+    kernel = start_kernel("--ext=jbts_kernel", PASSWORD="copper-pine", JPY_SESSION_NAME="a.ipynb")
+    kernel.run(f"base_url = {shop.url!r}")
+    replies = [
+        kernel.run(cell)
+        for cell in (
+            "%secret PASSWORD",
+            "%navigate /signin",
+            "%type #email ${PASSWORD}",
+            "%value #email",
+            "%expect #email value nothing --timeout 0.1",
+        )
+    ]
+    shown = json.dumps([[r.text, r.error, r.bundles] for r in replies])
+    assert "copper-pine" not in shown
+    assert "\\u2022" in shown
+    kept = [p for p in (tmp_path / ".jbts").rglob("*") if p.is_file() and p.suffix in (".jsonl", ".html", ".duckdb")]
+    assert kept
+    assert not [p for p in kept if b"copper-pine" in p.read_bytes()]
+
+
+def test_unload_leaves_nothing_and_reload_works(kernel: Kernel) -> None:
+    """After %unload_ext the magics, names, hooks, settings and matchers are as they were before."""
+    state = """
+def state():
+    ip = get_ipython()
+    return (sorted(ip.magics_manager.magics["line"]), sorted(ip.magics_manager.magics["cell"]),
+            {k: len(v) for k, v in ip.events.callbacks.items()}, len(ip.configurables),
+            len(ip.Completer.custom_matchers), ip.custom_exceptions,
+            [n for n in ("jbts", "page", "step") if n in ip.user_ns])
+"""
+    kernel.run(state + "\n%unload_ext jbts_kernel")
+    kernel.run("without = state()\n%load_ext jbts_kernel\nloaded = state()\n%load_ext jbts_kernel\ntwice = state()")
+    reply = kernel.run("%unload_ext jbts_kernel\nprint(state() == without, loaded == twice, loaded != without)")
+    assert reply.text.strip().endswith("True True True")
+    assert kernel.run("%reload_ext jbts_kernel\nprint(jbts.health()[0])").text.strip().startswith("('browser'")
+    assert "%clear" not in kernel.run("%clear x").text  # the front end's own %clear came and went
+
+
+def test_settings_are_traits(start_kernel: Callable[..., Kernel]) -> None:
+    """The command line wins over the environment, and a cell over both."""
+    kernel = start_kernel("--ext=jbts_kernel", "--JBTS.timeout=7", JBTS_TIMEOUT="3", JBTS_VIEWPORT="400x300")
+    assert kernel.run("print(jbts.settings.timeout, jbts.settings.viewport)").text.strip() == "7.0 400x300"
+    assert kernel.run("%config JBTS.timeout = 9\nprint(jbts.settings.timeout)").text.strip() == "9.0"
+
+
+def test_terminal_ipython_has_the_same_words(shop: Shop, tmp_path: Path) -> None:
+    """In a terminal the card is text."""
+    script = f"%load_ext jbts_kernel\nbase_url = {shop.url!r}\n%navigate /\n%expect h1 visible\n%clik x\n"
+    (tmp_path / "session.ipy").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "--no-banner", "session.ipy"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        env=_environment(tmp_path),
+    )  # fmt: skip
+    assert "\u2713 navigate / (" in done.stdout
+    assert "\u2713 expect h1 visible (" in done.stdout
+    assert "did you mean %click?" in done.stdout + done.stderr
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    import os
+
+    return {
+        **os.environ,
+        "JBTS_BROADCASTER": "off",
+        "JBTS_HOME": str(folder / ".jbts"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }

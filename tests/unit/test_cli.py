@@ -1,0 +1,251 @@
+"""The jbts command: what it prints, what it ends with, and how little it loads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jbts_kernel import __version__, cli, errors
+from jbts_kernel.log import Log
+from jbts_kernel.models import Event
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from jbts_kernel.cli import main; main()"]
+Jbts = Callable[..., "Done"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed and ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def jbts(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Jbts:
+    """The command as its entry point runs it, in an empty project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JBTS_HOME", str(home))
+
+    def call(*arguments: str, stdin: str = "", **environ: str) -> Done:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                cli.main(arguments)
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def recorded(home: Path) -> Path:
+    """A project that has one execution, whose test has a name nobody should have chosen."""
+    log = Log(home)
+    about = {"test_name": "\x1b[31m[red]danger", "history_id": "h", "attempt": 1, "tags": ["a", "b"]}
+    log.emit(
+        Event("execution.finished", {**about, "status": "passed", "started_at": 1.0, "duration_ms": 1500.0},
+              run_id="r", execution_id="e", ts=2.5)
+    )  # fmt: skip
+    log.close()
+    return home
+
+
+def test_help_lists_every_command(jbts: Jbts) -> None:
+    """--help names all commands and ends with 0."""
+    done = jbts("--help")
+    assert done.returncode == 0
+    for name in ("demo", "run", "report", "query", "events", "hub", "publish", "lab", "doctor"):
+        assert f"\n  {name} " in done.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """--help answers at once because nothing but Click is loaded for it."""
+    program = (
+        "import sys\nfrom jbts_kernel.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    loaded = set(json.loads(done.stderr.replace("'", '"')))
+    heavy = {
+        "duckdb",
+        "selenium",
+        "openai",
+        "papermill",
+        "PIL",
+        "IPython",
+        "rich",
+        "traitlets",
+        "websockets",
+        "pandas",
+    }
+    assert not loaded & heavy
+
+
+def test_version(jbts: Jbts) -> None:
+    """--version tells the package's version."""
+    assert jbts("--version").stdout == f"jbts, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["qurey"], "did you mean query?"),
+        (["query"], "SQL"),
+        (["query", "select 1", "--format", "xml"], "xml"),
+        (["query", "   "], "there is no SQL to run"),
+        (["demo", "--port", "70000"], "70000"),
+        (["--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_misuse_is_one_line(jbts: Jbts, arguments: list[str], words: str) -> None:
+    """What is not understood ends with 2 and one line on stderr that names the word at fault."""
+    done = jbts(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_settings_that_cannot_be_read_are_misuse(jbts: Jbts) -> None:
+    """A JBTS_ variable with a bad value ends with 2 and is named."""
+    done = jbts("doctor", JBTS_TIMEOUT="soon")
+    assert done.returncode == 2
+    assert "JBTS_TIMEOUT" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageProblem("x"), 2),
+        (errors.ConfigProblem("x"), 2),
+        (errors.StoreProblem("x"), 1),
+        (errors.HubProblem("x"), 3),
+        (errors.BrowserUnavailable("x"), 3),
+        (errors.JBTSError("x"), 1),
+    ],
+)
+def test_exit_codes(error: errors.JBTSError, code: int) -> None:
+    """Every kind of error has its exit code."""
+    assert cli.exit_code(error) == code
+
+
+def test_query_draws_a_table(jbts: Jbts, recorded: Path) -> None:
+    """The table shows the row; control characters and markup in it are shown, not obeyed."""
+    done = jbts("query", "select test_name, status from executions")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["test_name", "status"]
+    assert lines[1].split() == [r"\x1b[31m[red]danger", "passed"]
+    assert lines[2] == "1 row"
+
+
+def test_query_as_json_and_csv_is_exact(jbts: Jbts, recorded: Path) -> None:
+    """JSON and CSV carry the values as they are: types, lists, NULL, control characters."""
+    sql = "select test_name, duration_ms, tags, base_url, started_at from executions"
+    (row,) = json.loads(jbts("query", sql, "--format", "json").stdout)
+    assert row == {
+        "test_name": "\x1b[31m[red]danger",
+        "duration_ms": 1500.0,
+        "tags": ["a", "b"],
+        "base_url": None,
+        "started_at": "1970-01-01T00:00:01",
+    }
+    header, values = csv.reader(io.StringIO(jbts("query", sql, "--format", "csv").stdout))
+    assert header == list(row)
+    assert values == ["\x1b[31m[red]danger", "1500.0", '["a", "b"]', "", "1970-01-01T00:00:01"]
+
+
+def test_query_reads_standard_input(jbts: Jbts) -> None:
+    """- is SQL from standard input, and a project without results answers too."""
+    done = jbts("query", "-", "-f", "csv", stdin="select count(*) as n from steps")
+    assert (done.returncode, done.stdout) == (0, "n\n0\n")
+
+
+def test_query_limits_a_table_and_says_so(jbts: Jbts) -> None:
+    """A table stops at a hundred rows and tells how to see the rest; a file gets everything."""
+    done = jbts("query", "from range(150)")
+    assert "100 rows; there are more: --limit 0 shows them" in done.stdout
+    assert "\n149" not in done.stdout.replace(" ", "")
+    assert len(jbts("query", "from range(150)", "-f", "csv").stdout.splitlines()) == 151
+
+
+def test_query_explains_its_errors(jbts: Jbts) -> None:
+    """A wrong name ends with 1, in one line with names that are near, and nothing is written."""
+    done = jbts("query", "from stepz")
+    assert done.returncode == 1
+    assert done.stderr.startswith("jbts: ")
+    assert "steps" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_query_into_a_closed_pipe_is_quiet(home: Path, tmp_path: Path) -> None:
+    """A reader that goes away (| head) ends the command without a traceback."""
+    process = subprocess.Popen(
+        [*COMMAND, "query", "from range(200000)", "-f", "csv"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "JBTS_HOME": str(home), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    complaint = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(30), complaint) == (1, "")
+
+
+def test_publish_tells_what_it_did(jbts: Jbts, recorded: Path) -> None:
+    """publish moves the sealed segments once, and says when there is nothing left to move."""
+    assert "segments added" in jbts("publish").stdout
+    assert "nothing new" in jbts("publish").stdout
+
+
+def test_colours_are_left_out_for_no_color(jbts: Jbts, recorded: Path) -> None:
+    """NO_COLOR is respected even where colours are forced on."""
+    done = jbts("query", "select status from executions", FORCE_COLOR="1", NO_COLOR="1")
+    assert "\x1b[3" not in done.stdout
+    assert "\x1b[3" in jbts("query", "select status from executions", FORCE_COLOR="1").stdout
+
+
+@pytest.mark.browser
+def test_doctor_starts_the_browser(jbts: Jbts, home: Path) -> None:
+    """doctor ends with 0 where steps can run, having started the browser, and keeps the key to itself."""
+    done = jbts("doctor", OPENAI_API_KEY="sk-very-secret")
+    assert done.returncode == 0, done.stdout
+    assert "starts headless" in done.stdout
+    assert "OPENAI_API_KEY is set" in done.stdout
+    assert "sk-very-secret" not in done.stdout + done.stderr
+    assert not home.exists()
+
+
+def test_doctor_says_what_is_missing(jbts: Jbts, tmp_path: Path) -> None:
+    """Without a browser doctor ends with 3, and the line about it says what to do."""
+    done = jbts("doctor", PATH=str(tmp_path), SE_OFFLINE="true")
+    assert done.returncode == 3
+    assert "no chrome is installed" in done.stdout
+    assert "jbts doctor --install" in done.stdout
+
+
+def test_doctor_looks_for_the_grid(jbts: Jbts) -> None:
+    """A grid that does not answer is a problem, named by its address."""
+    done = jbts("doctor", JBTS_GRID_URL="http://127.0.0.1:9/wd/hub")
+    assert done.returncode == 3
+    assert "http://127.0.0.1:9/wd/hub does not answer" in done.stdout

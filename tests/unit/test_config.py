@@ -1,0 +1,83 @@
+"""Settings: where they come from, which wins, and where the data folder is."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from traitlets.config import Config
+
+from jbts_kernel.config import JBTS, find_home
+from jbts_kernel.errors import ConfigProblem
+
+
+def test_defaults() -> None:
+    """Without anything set, the defaults are those of the documentation."""
+    settings = JBTS(environ={})
+    assert (settings.browser, settings.headless, settings.viewport) == ("chrome", True, "1280x800")
+    assert (settings.timeout, settings.navigation_timeout, settings.screenshots) == (10.0, 30.0, "always")
+    assert (settings.base_url, settings.broadcaster, settings.testid_attribute) == ("", "process", "data-testid")
+
+
+def test_every_setting_has_help_and_a_variable() -> None:
+    """Each setting says what it is for and can be set for CI."""
+    for name, trait in JBTS.class_traits(config=True).items():
+        assert trait.help, name
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "value"),
+    [
+        ("JBTS_TIMEOUT=2.5", "timeout", 2.5),
+        ("JBTS_HEADLESS=false", "headless", False),
+        ("JBTS_HEADLESS=0", "headless", False),
+        ("JBTS_SCREENSHOTS=never", "screenshots", "never"),
+        ("JBTS_BASE_URL=http://x.test/", "base_url", "http://x.test/"),
+        ("JBTS_GRID_URL=http://grid:4444", "grid", "http://grid:4444"),
+        ("SELENIUM_HUB_URL=http://hub:4444", "grid", "http://hub:4444"),
+    ],
+)
+def test_the_environment(variable: str, name: str, value: object) -> None:
+    """JBTS_* variables set their trait, converted to its kind."""
+    key, _, text = variable.partition("=")
+    assert getattr(JBTS(environ={key: text}), name) == value
+
+
+def test_what_wins() -> None:
+    """A cell wins over the command line, that over the environment, our variable over Selenium's."""
+    environ = {"JBTS_TIMEOUT": "3", "JBTS_GRID_URL": "http://ours", "SELENIUM_HUB_URL": "http://theirs"}
+    settings = JBTS(environ=environ, config=Config({"JBTS": {"timeout": 4.0}}))
+    assert (settings.timeout, settings.grid) == (4.0, "http://ours")
+    settings.timeout = 5
+    assert settings.timeout == 5.0
+
+
+@pytest.mark.parametrize("variable", ["JBTS_TIMEOUT=soon", "JBTS_HEADLESS=perhaps", "JBTS_SCREENSHOTS=sometimes"])
+def test_variables_that_cannot_be(variable: str) -> None:
+    """A variable with a value that cannot be is named."""
+    key, _, text = variable.partition("=")
+    with pytest.raises(ConfigProblem) as caught:
+        JBTS(environ={key: text})
+    assert variable.replace("=", "='") in str(caught.value)
+
+
+def test_home_is_found_upwards(tmp_path: Path) -> None:
+    """JBTS_HOME wins; else the nearest folder with .jbts, .git or pyproject.toml; else the folder itself."""
+    deep = tmp_path / "project" / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_home(deep, {}) == deep / ".jbts"
+    (tmp_path / "project" / ".git").mkdir()
+    assert find_home(deep, {}) == tmp_path / "project" / ".jbts"
+    (tmp_path / "project" / "a" / "pyproject.toml").touch()
+    assert find_home(deep, {}) == tmp_path / "project" / "a" / ".jbts"
+    (deep / ".jbts").mkdir()
+    assert find_home(deep, {}) == deep / ".jbts"
+    assert find_home(deep, {"JBTS_HOME": str(tmp_path / "else")}) == tmp_path / "else"
+    assert not (tmp_path / "else").exists()
+
+
+def test_shared_folders_are_nobody_s_project() -> None:
+    """What somebody left in the system's temporary folder does not make it the home of all below."""
+    with tempfile.TemporaryDirectory() as folder:
+        assert find_home(Path(folder), {}) == Path(folder).resolve() / ".jbts"

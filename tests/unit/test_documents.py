@@ -1,0 +1,39 @@
+"""The documents that are made from the code, and the links between them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jbts_kernel.verbs import VERBS, reference
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+def test_the_verb_reference_is_current() -> None:
+    """docs/verbs.md and the table in README.md are what the registry says."""
+    assert (ROOT / "docs" / "verbs.md").read_text(encoding="utf-8") == reference.document()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert reference.with_table(readme) == readme
+
+
+def test_every_verb_has_a_chapter() -> None:
+    """No verb is left out of the reference, and none is in it twice."""
+    chapters = [verb for _, verbs in reference.CHAPTERS for verb in verbs]
+    assert sorted(chapters) == sorted(VERBS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link and picture names a file of the project."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (document.parent / target).exists()]
+    assert not missing

@@ -1,0 +1,189 @@
+"""Which notebooks a run is made of, and what their results mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from jbts_kernel.errors import UsageProblem
+from jbts_kernel.suite.commands import parameter_value
+from jbts_kernel.suite.junit import write_junit
+from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
+from jbts_kernel.suite.selection import Case, collect, parse_shard, tag_filter
+from jbts_kernel.suite.verdict import Verdict
+
+
+def put(path: Path, **about: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": [], "metadata": {"jbts": about}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("expression", "labels", "wanted"),
+    [
+        ("smoke", "smoke", True),
+        ("smoke and not slow", "smoke slow", False),
+        ("smoke and not slow", "smoke", True),
+        ("a or b and c", "a", True),
+        ("(a or b) and c", "a", False),
+        ("not (a or b)", "c", True),
+        ("very-slow or api/v2", "api/v2", True),
+        ("and-then", "and-then", True),
+        ("", "anything", True),
+    ],
+)
+def test_tag_expressions(expression: str, labels: str, wanted: bool) -> None:
+    """and, or, not and parentheses bind as everywhere; a tag may hold any other character."""
+    assert tag_filter(expression)(labels.split()) is wanted
+
+
+@pytest.mark.parametrize("expression", ["and", "a b", "a and", "(a", "not", "a or )"])
+def test_bad_tag_expressions_say_so(expression: str) -> None:
+    """An expression that cannot be understood is a usage problem, not an empty selection."""
+    with pytest.raises(UsageProblem, match="--tags"):
+        tag_filter(expression)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_bad_shards_say_so(text: str) -> None:
+    """A shard is i/n with i from 1 to n."""
+    with pytest.raises(UsageProblem, match="--shard"):
+        parse_shard(text)
+
+
+def test_folders_are_searched_but_not_hidden_ones(tmp_path: Path) -> None:
+    """Checkpoints, hidden folders, the data folder and notebooks that opt out are not collected."""
+    home = tmp_path / "data"
+    for name in ("b.ipynb", "a.ipynb", "deep/er/c.ipynb", ".ipynb_checkpoints/a.ipynb", ".x/d.ipynb", "data/e.ipynb"):
+        put(tmp_path / name)
+    out = put(tmp_path / "out.ipynb", suite=False)
+    names = [case.notebook for case in collect(["."], folder=tmp_path, home=home)]
+    assert names == ["a.ipynb", "b.ipynb", "deep/er/c.ipynb"]
+    assert [case.path for case in collect([out], folder=tmp_path)] == [out]
+
+
+def test_what_cannot_be_read_is_collected_whatever_the_tags(tmp_path: Path) -> None:
+    """A broken file must be reported, not silently left out."""
+    (tmp_path / "broken.ipynb").write_text("{")
+    put(tmp_path / "other.ipynb", tags=["slow"])
+    assert [case.notebook for case in collect(["."], folder=tmp_path, tags="smoke")] == ["broken.ipynb"]
+
+
+def test_shards_share_a_suite_without_overlap(tmp_path: Path) -> None:
+    """Each notebook is in exactly one part."""
+    for number in range(7):
+        put(tmp_path / f"n{number}.ipynb")
+    parts = [[c.name for c in collect(["."], folder=tmp_path, shard=f"{i}/3")] for i in (1, 2, 3)]
+    assert sorted(name for part in parts for name in part) == [f"n{number}.ipynb" for number in range(7)]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_every_case_has_a_file_name_of_its_own(tmp_path: Path) -> None:
+    """Same names in two folders, browsers and odd characters do not collide."""
+    for name in ("a/x.ipynb", "b/x.ipynb", "a-x.ipynb", "ü {1}.ipynb"):
+        put(tmp_path / name)
+    cases = collect(["."], folder=tmp_path, browsers=("chrome", "firefox"))
+    assert len(cases) == 8
+    assert len({case.slug.lower() for case in cases}) == 8
+    assert not any(set("/{} ") & set(case.slug) for case in cases)
+
+
+def test_a_path_that_is_no_notebook_says_so(tmp_path: Path) -> None:
+    """Missing paths and other files are usage problems."""
+    with pytest.raises(UsageProblem, match="does not exist"):
+        collect(["nowhere.ipynb"], folder=tmp_path)
+    (tmp_path / "a.py").touch()
+    with pytest.raises(UsageProblem, match="no notebook"):
+        collect(["a.py"], folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-2.5", -2.5),
+        ("1e3", 1000.0),
+        ("true", True),
+        ("False", False),
+        ("None", None),
+        ("no", "no"),
+        ("", ""),
+        ("http://127.0.0.1:80/?a=b", "http://127.0.0.1:80/?a=b"),
+        ('["a", 1]', ["a", 1]),
+        ("[a", "[a"),
+        ("1.2.3", "1.2.3"),
+    ],
+)
+def test_parameters_are_read_as_they_look(text: str, value: object) -> None:
+    """Numbers, truth values and JSON are what they look like, everything else is text."""
+    found = parameter_value(text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def result(*verdicts: Verdict, repeated: bool = False, name: str = "shop/login.ipynb") -> CaseResult:
+    case = Case(Path("/x") / name, name, "login", tags=("smoke",))
+    return CaseResult(case, tuple(Attempt(i, v, 0.0, 10.0) for i, v in enumerate(verdicts, 1)), repeated)
+
+
+def suite(*results: CaseResult, interrupted: bool = False) -> SuiteResult:
+    return SuiteResult("run", Path("/home"), results, 0.0, 20.0, interrupted=interrupted)
+
+
+FAILED, ERROR = Verdict("failed", "no", 1, "AssertionError"), Verdict("error", "no kernel", infrastructure=True)
+
+
+def test_passed_on_retry_is_flaky_but_a_repetition_is_not() -> None:
+    """Flaky is a status of its own and tells why the first attempt failed."""
+    flaky = result(FAILED, Verdict("passed"))
+    assert (flaky.status, flaky.verdict.message) == ("flaky", "no")
+    assert result(Verdict("passed"), Verdict("passed"), repeated=True).status == "passed"
+    assert result().status == "not_run"
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ((result(Verdict("passed")),), 0),
+        ((result(FAILED, Verdict("passed")),), 0),
+        ((result(FAILED),), 1),
+        ((result(ERROR), result(Verdict("passed"))), 3),
+        ((result(ERROR), result(FAILED)), 1),
+        ((result(Verdict("skipped")),), 2),
+    ],
+)
+def test_exit_codes(results: tuple[CaseResult, ...], code: int) -> None:
+    """0 all passed, 1 failures, 2 nothing ran, 3 only infrastructure, 130 interrupted."""
+    assert suite(*results).exit_code == code
+    assert suite(*results, interrupted=True).exit_code == 130
+
+
+def test_junit_is_read_back_whatever_a_page_said(tmp_path: Path) -> None:
+    """Counts agree with the cases, and control characters and markup in messages cannot break the file."""
+    evil = Verdict("failed", "title was '</failure>\x00\x1b[31m\ufffe& <b>'", 2, "ExpectationFailed")
+    cases = (
+        result(evil),
+        result(FAILED, Verdict("passed")),
+        result(),
+        result(ERROR),
+        result(Verdict("skipped", "left out")),
+    )
+    path = write_junit(suite(*cases), tmp_path / "deep" / "junit.xml")
+    root = ElementTree.parse(path).getroot()
+    found = root.find("testsuite")
+    assert found is not None
+    assert [found.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["5", "1", "1", "2"]
+    tests = found.findall("testcase")
+    assert [tests[0].get("classname"), tests[0].get("name")] == ["shop", "login"]
+    failure = tests[0].find("failure")
+    assert failure is not None
+    assert "</failure>" in str(failure.get("message"))
+    flaky = {p.get("name"): p.get("value") for p in tests[1].iter("property")}
+    assert flaky["status"] == "flaky"
+    assert flaky["attempts"] == "2"
+    assert tests[1].find("failure") is None
