@@ -9,11 +9,11 @@ line it came from, because every process numbers its lines.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from . import discovery
 from .protocol import EVERYTHING, is_room
 
 if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection as AsyncConnection
     from websockets.sync.client import ClientConnection
 
 MAX_FRAME = 4 << 20
@@ -107,7 +108,54 @@ class Position:
         return True
 
 
-async def subscribe(
+class _Line:
+    """The connection a subscription is using, for who must end it without waiting."""
+
+    connection: AsyncConnection | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def use(self, connection: AsyncConnection) -> None:
+        """Go on with ``connection``."""
+        self.connection, self.loop = connection, asyncio.get_running_loop()
+
+    def cut(self) -> None:
+        """End the connection at once. Idempotent; from any thread."""
+        connection, loop, self.connection = self.connection, self.loop, None
+        if connection is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and closed its generators before
+                loop.call_soon_threadsafe(connection.transport.abort)
+
+
+class Subscription(AsyncIterator[dict[str, Any]]):
+    """What :func:`subscribe` returns: iterate it, and ``async with`` it to say goodbye to the hub.
+
+    One that is left in the middle of its loop and forgotten ends its connection too. An asynchronous
+    generator alone could not promise that: when the last reference goes as the event loop ends, its own
+    closing is cancelled before it began, and the socket stays open until the garbage collector finds it.
+    """
+
+    def __init__(self, messages: AsyncGenerator[dict[str, Any], None], line: _Line) -> None:
+        self._messages = messages
+        self._line = line
+
+    async def __anext__(self) -> dict[str, Any]:
+        return await anext(self._messages)
+
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+        await self._messages.aclose()
+
+    async def __aenter__(self) -> Subscription:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        self._line.cut()
+
+
+def subscribe(
     home_or_url: str | Path,
     room: str = EVERYTHING,
     *,
@@ -115,7 +163,7 @@ async def subscribe(
     history: bool = False,
     user: str | None = None,
     patience: float = 60.0,
-) -> AsyncIterator[dict[str, Any]]:
+) -> Subscription:
     """The events of ``room``, from now on, or with ``history`` from the oldest still kept.
 
     ``home_or_url`` is a project's data folder or ``ws://host:port/ws``. Yields ``test_execution_event``
@@ -123,12 +171,19 @@ async def subscribe(
     were lost to this subscriber. Connects again by itself; raises HubProblem when no hub answered for
     ``patience`` seconds, at once when the hub refuses (token, host, room).
     """
+    line = _Line()
+    return Subscription(_follow(line, home_or_url, Position(room, history=history), token, user, patience), line)
+
+
+async def _follow(
+    line: _Line, home_or_url: str | Path, position: Position, token: str | None, user: str | None, patience: float
+) -> AsyncGenerator[dict[str, Any], None]:
+    """The messages of a subscription, over as many connections as it takes."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 
-    if not is_room(room):
-        raise HubProblem(f"{room!r} cannot be a room; use test_events, test_execution:ID or your own name")
-    position = Position(room, history=history)
+    if not is_room(position.room):
+        raise HubProblem(f"{position.room!r} cannot be a room; use test_events, test_execution:ID or your own name")
     last_heard = time.monotonic()
     pause = FIRST_PAUSE_S
     while True:
@@ -144,16 +199,19 @@ async def subscribe(
             except (OSError, InvalidHandshake, TimeoutError, EOFError):
                 pass  # not there (yet): try again below
             else:
-                async with connection:
-                    try:
+                line.use(connection)
+                try:
+                    async with connection:
                         await connection.send(orjson.dumps(position.join()), text=True)
                         while True:
                             message = orjson.loads(await connection.recv())
                             pause, last_heard = FIRST_PAUSE_S, time.monotonic()
                             if position.take(message):
                                 yield message
-                    except (WebSocketException, OSError):
-                        last_heard = time.monotonic()
+                except (WebSocketException, OSError):
+                    last_heard = time.monotonic()
+                finally:
+                    line.cut()  # also when the goodbye was cancelled
         if time.monotonic() - last_heard > patience:
             raise HubProblem(f"no hub answered for {patience:g} s; start one with: jbts hub")
         # Spread out, so that a thousand clients of a hub that restarts do not come in one moment.
@@ -219,7 +277,7 @@ def recent(
         return found[-n:]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _asking(home_or_url: str | Path, token: str | None, user: str | None, timeout: float) -> Iterator[ClientConnection]:
     """A short connection of a thread that waits for its answers."""
     from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException

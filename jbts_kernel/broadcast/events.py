@@ -7,7 +7,7 @@ connects to it. Neither the WebSocket library nor the hub is imported before it 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,6 +18,7 @@ from . import discovery
 from .discovery import HubInfo
 
 if TYPE_CHECKING:
+    from .client import Subscription
     from .threaded import HubThread
 
 Mode = Literal["process", "thread", "off"]
@@ -179,7 +180,7 @@ class Events:
         self._ready()
         return client.recent(self.home, n)
 
-    def subscribe(self, room: str = "test_events", *, history: bool = False) -> AsyncIterator[dict[str, Any]]:
+    def subscribe(self, room: str = "test_events", *, history: bool = False) -> Subscription:
         """``async for event in events.subscribe(...)``; see :func:`.client.subscribe`. Starts the hub
         where there is none, without waiting."""
         from . import client

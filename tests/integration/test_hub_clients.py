@@ -18,6 +18,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -170,16 +171,53 @@ class Relay:
         self.writers.clear()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self.info.host, self.info.port)
-        self.writers |= {writer, back}
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+        try:
+            there, back = await asyncio.open_connection(self.info.host, self.info.port)
+            self.writers |= {writer, back}
+            await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+        finally:
+            writer.transport.abort()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(1 << 16):
-                writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(1 << 16):
+                    writer.write(data)
+                    await writer.drain()
+        finally:
+            writer.transport.abort()
+
+
+def test_a_subscription_that_is_forgotten_closes_its_socket(hub: Hub, log: Log) -> None:
+    """Left in the middle of its loop as the event loop ends, a subscription leaves no open socket behind,
+    whether it was dropped, kept by somebody, or its closing was cancelled."""
+    info = hub.start()
+    log.emit(*[step(n) for n in range(5)])
+    kept = []
+
+    async def first(keep: bool) -> int:
+        stream = subscribe(hub.home, X1, history=True)
+        kept.extend([stream] if keep else [])
+        async for message in stream:
+            return int(message["data"]["n"])
+        raise AssertionError("it ended by itself")
+
+    async def cancelled_while_closing() -> int:
+        async with asyncio.timeout(PATIENCE), subscribe(hub.home, X1, history=True) as stream:
+            found = int((await anext(stream))["data"]["n"])
+            task = asyncio.current_task()
+            assert task is not None
+            asyncio.get_running_loop().call_soon(task.cancel)
+        return found
+
+    for _ in range(3):
+        assert asyncio.run(asyncio.wait_for(first(keep=False), PATIENCE)) == 0
+        assert asyncio.run(first(keep=True)) == 0
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(cancelled_while_closing())
+    # Not yet collected garbage counts: psutil asks the system.
+    ours = psutil.Process().net_connections("tcp")
+    assert [one for one in ours if one.raddr and one.raddr.port == info.port] == []
 
 
 @asynchronous
