@@ -25,7 +25,7 @@ from .stage import Stage
 from .verbs import ACTING
 
 if TYPE_CHECKING:
-    from .browser.session import Session
+    from .browser.engine import Session
     from .config import JBTS
 
 LOAD_PATIENCE = 3.0

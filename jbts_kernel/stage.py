@@ -18,7 +18,7 @@ from .errors import ExpectationFailed, NotActionable, StepProblem
 from .models import Artifact, Box, NetworkRequest, Step
 
 if TYPE_CHECKING:
-    from .browser.session import Session
+    from .browser.engine import Session
     from .config import JBTS
 
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import subprocess
 
     from .broadcast.events import Events
+    from .browser.engine import Session
     from .browser.launch import LaunchSpec
     from .browser.pool import BrowserPool
-    from .browser.session import Session
     from .demo import Shop
     from .pipeline import Marks, Surroundings
     from .store.queries import Results

@@ -24,9 +24,9 @@ from ..errors import (
 )
 from ..grammar import clip
 from ..models import Box
+from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
-from .session import Session
 
 SLICE_MS = 400
 _ANYWHERE = ("probe", "loaded", "covers")  # asked after a step, which may have closed its frame

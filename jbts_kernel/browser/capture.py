@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import os
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import TabGone
 from ..models import Artifact
+from .engine import Session
 from .locators import as_json
-from .session import Session
 
 if TYPE_CHECKING:
     from ..stage import Stage
@@ -34,31 +33,20 @@ def viewport(session: Session, timeout: float = 10) -> bytes | None:
     """The current tab's viewport as PNG bytes, or None while a dialog keeps it from being drawn."""
     if session.dialog is not None:
         return None
-    target = session.browser.target(session.handle)
-    params = {"format": "png", "optimizeForSpeed": True}
-    reply = session.browser.channel.call("Page.captureScreenshot", params, target.session_id, timeout)
-    return base64.b64decode(reply["data"])
+    return session.picture(timeout)
 
 
 def clip(session: Session, x: float, y: float, width: float, height: float, timeout: float = 20) -> bytes:
     """A rectangle of the document (CSS pixels from its top left corner), also beyond the viewport, as PNG."""
     if session.dialog is not None:
         raise TabGone("a dialog is open, so nothing can be drawn; answer it first: %dialog accept")
-    target = session.browser.target(session.handle)
-    params: dict[str, Any] = {
-        "format": "png",
-        "captureBeyondViewport": True,
-        "clip": {"x": x, "y": y, "width": width, "height": min(height, MAX_FULL_PAGE), "scale": 1},
-    }
-    reply = session.browser.channel.call("Page.captureScreenshot", params, target.session_id, timeout)
-    return base64.b64decode(reply["data"])
+    return session.picture_of(x, y, width, min(height, MAX_FULL_PAGE), timeout)
 
 
 def full_page(session: Session, timeout: float = 20) -> bytes:
     """The whole document as PNG, at most 16,384 pixels high (what the graphics stack can draw)."""
-    target = session.browser.target(session.handle)
-    size = session.browser.channel.call("Page.getLayoutMetrics", {}, target.session_id, timeout)["cssContentSize"]
-    return clip(session, 0, 0, max(1, size["width"]), max(1, size["height"]), timeout)
+    width, height = session.document_size(timeout)
+    return clip(session, 0, 0, max(1, width), max(1, height), timeout)
 
 
 def covered(stage: Stage, png: bytes, origin: tuple[float, float], *, document: bool) -> bytes:

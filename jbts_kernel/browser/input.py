@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import StepProblem
 from ..grammar import clip, nearest
-from .session import Session
+from .engine import Session
 
 BUTTONS = {"left": 0, "middle": 1, "right": 2}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from .engine import Browser, Session
 from .launch import LaunchSpec
-from .session import Browser, Session
 
 
 class BrowserPool:

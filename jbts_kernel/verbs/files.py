@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from ..browser import input as gestures
+from ..browser.engine import Download
 from ..errors import ElementNotFound, NotActionable, StepProblem, StepTimeout
 from ..grammar import Locator, clip
 from ..grammar import Path as PathWord
@@ -41,41 +41,38 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
     Args:
         to: a folder for the file; the execution's own folder, if left out
     """
-    browser, folder = stage.session.browser, stage.session.downloads
-    assert folder is not None, "every session has a download folder"
+    session = stage.session
+    assert session.downloads is not None, "every session has a download folder"
     found = stage.find(locator, "enabled", "point")
-    known = {d["guid"] for d in browser.downloads}
+    known = session.files().keys()
     assert found.point is not None
-    gestures.pointer(stage.session, [gestures.move(*found.point), gestures.down(), gestures.up()])
+    gestures.pointer(session, [gestures.move(*found.point), gestures.down(), gestures.up()])
 
-    def started() -> dict[str, str] | None:
-        fresh = (d for d in browser.downloads if d["guid"] not in known)
-        return next((d for d in fresh if d["method"] == "Browser.downloadWillBegin"), None)
+    def fresh() -> Download | None:
+        return next((f for key, f in session.files().items() if key not in known), None)
 
-    if not browser.wait_for(started, stage.deadline.left):
+    if not session.browser.wait_for(fresh, stage.deadline.left):
         raise StepTimeout(f"{clip(locator)} started no download within {stage.deadline.seconds:g} s")
-    info = started()
-    assert info is not None
+    begun = fresh()
+    assert begun is not None
 
-    def ended() -> dict[str, str] | None:
-        states = (d for d in browser.downloads if d["guid"] == info["guid"])
-        return next((d for d in states if d.get("state") in ("completed", "canceled")), None)
+    def ended() -> Download | None:
+        now = session.files().get(begun.key)
+        return now if now is not None and now.state != "running" else None
 
-    if not browser.wait_for(ended, stage.deadline.left):
-        raise StepTimeout(
-            f"the download of {clip(info['suggestedFilename'])} did not end within {stage.deadline.seconds:g} s"
-        )
+    if not session.browser.wait_for(ended, stage.deadline.left):
+        raise StepTimeout(f"the download of {clip(begun.name)} did not end within {stage.deadline.seconds:g} s")
     end = ended()
-    if end is None or end["state"] == "canceled":
-        raise StepProblem(f"the download of {clip(info['suggestedFilename'])} was cancelled")
-    name = Path(info["suggestedFilename"]).name or "download"
-    target = stage.file(to) if to else folder
+    if end is None or end.state == "canceled":
+        raise StepProblem(f"the download of {clip(begun.name)} was cancelled")
+    name = Path(end.name).name or "download"
+    target = stage.file(to) if to else session.downloads
     target.mkdir(parents=True, exist_ok=True)
     place = target / name
     number = 1
     while place.exists():
         place = target / f"{Path(name).stem}-{number}{Path(name).suffix}"
         number += 1
-    shutil.move(folder / info["guid"], place)  # also to another disk
+    session.fetch(end, place)
     stage.note = f"{place.name}, {place.stat().st_size} bytes"
     return place

@@ -153,10 +153,7 @@ def _cookies(stage: Stage, url: str) -> str:
     here, there = urlsplit(str(stage.session.evaluate("location.href") or "")), urlsplit(url)
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
         return ""
-    cookies = stage.session.browser.channel.call(
-        "Network.getCookies", {"urls": [url]}, stage.session.browser.target(stage.session.handle).session_id
-    )["cookies"]
-    return "; ".join(f"{c['name']}={c['value']}" for c in cookies)
+    return "; ".join(f"{name}={value}" for name, value in stage.session.cookies(url).items())
 
 
 def _check_json(answer: Answer, check: str) -> None:

@@ -52,8 +52,7 @@ def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
     stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
-        session_id = stage.session.browser.target(stage.session.handle).session_id
-        stage.session.browser.channel.call("Page.stopLoading", session=session_id)
+        stage.session.stop_loading()
         stage.session.left_loading = False
     try:
         stage.driver.switch_to.default_content()
@@ -92,20 +91,17 @@ def navigate(
     """
     full = address(url, stage.base_url)
     if wait == "none":
-        target = stage.session.browser.target(stage.session.handle)
         stage.driver.switch_to.default_content()
         stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
         stage.session.left_loading = True
-        reply = stage.session.browser.channel.post("Page.navigate", {"url": full}, target.session_id)
-        stage.note = "left loading" if not reply.done() else ""
+        stage.note = "left loading" if stage.session.begin(full) else ""
         return
     browser, plain = stage.session.browser, full.partition("#")[0]
-    mark, known = browser.signals.mark(), {d["guid"] for d in browser.downloads}
+    mark, known = browser.signals.mark(), stage.session.files().keys()
     arrive(stage, lambda: stage.driver.get(full), wait, full)
     if stage.session.dialog is not None:
         return
-    for event in [d for d in browser.downloads if d["guid"] not in known and d.get("url") == plain]:
-        name = clip(str(event.get("suggestedFilename", "")))
+    for name in [clip(f.name) for key, f in stage.session.files().items() if key not in known and f.url == plain]:
         raise NavigationFailed(f"{clip(full)} is a download ({name}), not a page; use %download with its link")
     facts = stage.ask("probe")
     for answered in browser.signals.since(mark, {stage.session.handle})[1]:

@@ -42,15 +42,11 @@ def tab(stage: Stage, which: Input) -> None:
     session = stage.session
     handles = session.tabs
     if which == "new":
-        opened = session.browser.channel.call(
-            "Target.createTarget", {"url": "about:blank", "browserContextId": session.context_id}
-        )
-        session.browser.target(opened["targetId"])
-        session.switch(opened["targetId"])
+        session.switch(session.open_tab())
     elif which == "close":
         if len(handles) == 1:
             raise StepProblem("this is the only tab; the browser ends with the notebook, or with %browser")
-        opener = session.browser.target(session.handle).opener
+        opener = session.opener(session.handle)
         closing = session.handle
         stage.driver.close()
         session.browser.wait_for(lambda: closing not in session.handles_now(), stage.deadline.left)
@@ -98,7 +94,7 @@ def window(stage: Stage, size: Input) -> None:
         width, height = parse_viewport(size)
     except ConfigProblem as error:
         raise StepProblem(error.message) from None
-    stage.session.browser.resize(stage.session.context_id, width, height)
+    stage.session.resize(width, height)
 
 
 @verb("dialog", "dialog")

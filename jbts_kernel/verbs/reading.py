@@ -73,10 +73,7 @@ def _parses(stage: Stage, body: str) -> bool:
     session = stage.session
     if session.dialog is not None:
         return True  # it will not run either; the driver says why
-    asked = {"expression": f"(async function () {{ {body} }})", "sourceURL": "", "persistScript": False}
-    target = session.browser.target(session.handle).session_id
-    reply = session.browser.channel.call("Runtime.compileScript", asked, target, max(1, stage.deadline.left))
-    return "exceptionDetails" not in reply
+    return session.parses(body, max(1, stage.deadline.left))
 
 
 @verb("evaluate", "evaluate", body="script")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jbts_kernel.browser.engine import Download
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
 
@@ -66,7 +68,7 @@ def test_many_downloads(trial: Trial) -> None:
     """A browser that has downloaded for long still tells a new download from the old ones."""
     trial.open("files.html")
     kept = trial.bench.session.browser.downloads
-    kept[:] = [{"method": "Browser.downloadProgress", "guid": f"old {n}", "state": "completed"} for n in range(200)]
+    kept.update({f"old {n}": Download(f"old {n}", "old.csv", "", "completed") for n in range(200)})
     for name in ("report.csv", "report-1.csv"):
         assert trial("download #get").name == name
     assert len(kept) == 200

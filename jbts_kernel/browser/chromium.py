@@ -1,26 +1,27 @@
-"""A running browser and the clean contexts leased from it.
+"""Chrome, Chromium and Edge: a driver, a DevTools channel beside it, and clean contexts leased from it.
 
-A :class:`Browser` is one process with its driver, its DevTools channel and its signals. A
-:class:`Session` is one user in it: a browser context of its own (cookies, storage, cache, tabs).
-The first session takes the new browser's own context, every later one a fresh context; no context is
-ever handed out twice, so nothing of one test can reach the next.
+A session is a browser context of its own (cookies, storage, cache, tabs). The first session takes
+the new browser's own context, every later one a fresh context; no context is ever handed out twice,
+so nothing of one test can reach the next.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
-import threading
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BrowserGone, StepProblem, StepTimeout, TabGone, UnexpectedDialog, Unsupported
+from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
 from .cdp import Channel, CommandRefused, answer, browser_url
+from .engine import Browser, Download, Session
 from .faults import dialog_open
 from .launch import DEVICES, LaunchSpec, start
-from .signals import Dialog, Signals
+from .signals import Dialog
 
-PAGE_SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+DOWNLOADS_KEPT = 200
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
 
 
@@ -34,29 +35,21 @@ class Target:
     opener: str | None
 
 
-class Browser:
-    """One browser process. Start it with :meth:`launch`; :meth:`close` ends it and can be called twice."""
+class ChromiumBrowser(Browser):
+    """A browser process with a channel to it."""
 
     def __init__(self, driver: Any, spec: LaunchSpec) -> None:
-        self.driver = driver
-        self.spec = spec
-        self.lock = threading.RLock()
-        self.signals = Signals()
-        self.active: Session | None = None
-        self.closed = False
+        super().__init__(driver, spec)
         self._targets: dict[str, Target] = {}
         self._gone: set[str] = set()
-        self._arrived = threading.Condition()
         self._by_session: dict[str, str] = {}
         self._viewports: dict[str, tuple[int, int]] = {}
-        self._downloads: dict[str, str] = {}
         self._own_context_used = False
-        self._timeouts: dict[str, float] = {}
-        self.channel = self._connect()
-        self.downloads: list[dict[str, Any]] = []
+        self.downloads: dict[str, Download] = {}
+        self._connect()
 
     @classmethod
-    def launch(cls, spec: LaunchSpec) -> Browser:
+    def launch(cls, spec: LaunchSpec) -> ChromiumBrowser:
         """Start a browser. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
         driver = start(spec)
         try:
@@ -66,7 +59,11 @@ class Browser:
             raise
 
     # ---- channel ------------------------------------------------------------------------------
-    def _connect(self) -> Channel:
+    @property
+    def channel(self) -> Channel:
+        return self._channel
+
+    def _connect(self) -> None:
         capabilities = self.driver.capabilities
         address = next(
             (
@@ -79,8 +76,7 @@ class Browser:
         url = capabilities.get("se:cdp") or (browser_url(address) if address else None)
         if url is None:
             raise Unsupported(f"{self.name} has no DevTools channel")
-        channel = Channel(url, self._listen)
-        self.channel = channel  # events may come before the next line returns
+        channel = self._channel = Channel(url, self._listen)
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
             "Target.setAutoAttach",
@@ -92,7 +88,6 @@ class Browser:
                 "filter": [{"type": "page"}],
             },
         )
-        return channel
 
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
         if method == "Target.attachedToTarget":
@@ -116,14 +111,22 @@ class Browser:
             self.signals.forget(gone)
         elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
             with self._arrived:
-                self.downloads.append({"method": method, **params})
-                del self.downloads[:-200]
+                self._note_download(params)
                 self._arrived.notify_all()
         elif session_id is not None:
             self.signals.receive(self._by_session.get(session_id, ""), method, params)
             if method.startswith("Page.javascriptDialog"):
                 with self._arrived:
                     self._arrived.notify_all()
+
+    def _note_download(self, event: dict[str, Any]) -> None:
+        key, state = event["guid"], event.get("state")
+        if "suggestedFilename" in event:
+            self.downloads[key] = Download(key, event["suggestedFilename"], event.get("url", ""), "running")
+            for old in list(self.downloads)[:-DOWNLOADS_KEPT]:
+                del self.downloads[old]
+        elif key in self.downloads and state in ("completed", "canceled"):
+            self.downloads[key] = replace(self.downloads[key], state=state)
 
     def _prepare(self, target: Target) -> None:
         for domain in _DOMAINS:
@@ -165,30 +168,7 @@ class Browser:
         with self._arrived:
             return [t for t in self._targets.values() if t.context_id == context_id]
 
-    def wait_for(self, condition: Any, timeout: float) -> bool:
-        """Wait until ``condition()`` holds, looking again at every tab and download event."""
-        with self._arrived:
-            return bool(self._arrived.wait_for(condition, timeout))
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        with self._arrived:
-            self._arrived.notify_all()
-
-    def look_again(self, seconds: float) -> None:
-        """Return at the next tab, dialog or download event, at the latest after ``seconds``."""
-        with self._arrived:
-            self._arrived.wait(seconds)
-
     # ---- facts --------------------------------------------------------------------------------
-    @property
-    def name(self) -> str:
-        return str(self.driver.capabilities.get("browserName", self.spec.browser))
-
-    @property
-    def version(self) -> str:
-        return str(self.driver.capabilities.get("browserVersion", ""))
-
     @property
     def alive(self) -> bool:
         """Whether the driver process and the DevTools connection are there; asks neither anything."""
@@ -196,15 +176,8 @@ class Browser:
         process = getattr(service, "process", None)
         return not self.closed and self.channel.open and (process is None or process.poll() is None)
 
-    def limit(self, kind: str, seconds: float) -> None:
-        """Set the driver's ``page_load`` or ``script`` time-out, telling it only what changed."""
-        seconds = round(max(0.05, seconds), 1) or 0.1
-        if self._timeouts.get(kind) != seconds:
-            getattr(self.driver, {"page_load": "set_page_load_timeout", "script": "set_script_timeout"}[kind])(seconds)
-            self._timeouts[kind] = seconds
-
     # ---- sessions -----------------------------------------------------------------------------
-    def lease(self, name: str = "main", downloads: Path | None = None) -> Session:
+    def lease(self, name: str = "main", downloads: Path | None = None) -> ChromiumSession:
         """A session in a context nobody has used."""
         with self.lock:
             if not self._own_context_used:
@@ -219,7 +192,7 @@ class Browser:
                     "Target.createTarget",
                     {"url": "about:blank", "browserContextId": context, "newWindow": True},
                 )["targetId"]
-            session = Session(self, name, context, handle)
+            session = ChromiumSession(self, name, context, handle)
             if downloads is not None:
                 downloads.mkdir(parents=True, exist_ok=True)
                 self.channel.call(
@@ -274,25 +247,19 @@ def _driver_errors() -> tuple[type[BaseException], ...]:
     return (OSError, WebDriverException, HTTPError)
 
 
-class Session:
-    """One user: a context of its own in a browser. Verbs act through it."""
+class ChromiumSession(Session):
+    """A browser context with its tabs."""
 
-    def __init__(self, browser: Browser, name: str, context_id: str, handle: str) -> None:
-        self.browser = browser
-        self.name = name
+    browser: ChromiumBrowser
+
+    def __init__(self, browser: ChromiumBrowser, name: str, context_id: str, handle: str) -> None:
+        super().__init__(browser, name, handle)
         self.context_id = context_id
-        self.handle = handle
-        self.frames: list[Any] = []
-        self.frame_offset = (0.0, 0.0)
-        self.downloads: Path | None = None
-        self.tabs_before: set[str] = set()
-        self.pointer = (0, 0)
-        self.left_loading = False
-        self.closed = False
 
     @property
-    def driver(self) -> Any:
-        return self.browser.driver
+    def _target(self) -> str:
+        """The DevTools session of the current tab."""
+        return self.browser.target(self.handle).session_id
 
     def activate(self) -> None:
         """Make the driver look at this session's current tab and frame."""
@@ -306,44 +273,6 @@ class Session:
             session_id = self.browser.target(self.handle).session_id
             self.browser.channel.call("Page.bringToFront", session=session_id)
 
-    def switch(self, handle: str) -> None:
-        """Make a tab the current one."""
-        self.driver.switch_to.window(handle)
-        self.handle, self.frames, self.frame_offset = handle, [], (0.0, 0.0)
-        self.browser.active = self
-
-    def enter(self, element: Any) -> None:
-        """Go into a frame of the current one."""
-        self.driver.switch_to.frame(element)
-        self.frames.append(element)
-
-    def leave(self, count: int | None = None) -> None:
-        """Leave ``count`` frames, or all of them."""
-        kept = self.frames[: len(self.frames) - count] if count else []
-        self.driver.switch_to.default_content()
-        self.frames = []
-        for element in kept:
-            self.enter(element)
-
-    def place_frame(self) -> tuple[float, float]:
-        """Where the current frame's own viewport begins in the tab's, now, in CSS pixels. Pages scroll
-        and move, so it is measured when it is needed."""
-        if self.frames:
-            left = top = 0.0
-            self.driver.switch_to.default_content()
-            for element in self.frames:
-                inset = self.page("inset", el=element)
-                left, top = left + float(inset["x"]), top + float(inset["y"])
-                self.driver.switch_to.frame(element)
-            self.frame_offset = (left, top)
-        else:
-            self.frame_offset = (0.0, 0.0)
-        return self.frame_offset
-
-    def handles_now(self) -> list[str]:
-        """Like :attr:`tabs`, for use inside :meth:`Browser.wait_for`."""
-        return [t.target_id for t in self.browser.targets(self.context_id)]
-
     def titles(self) -> dict[str, tuple[str, str]]:
         """Title and address of each tab by handle, in the order the tabs opened."""
         infos = self.browser.channel.call("Target.getTargets")["targetInfos"]
@@ -353,7 +282,7 @@ class Session:
     @property
     def tabs(self) -> list[str]:
         """The handles of this session's tabs, in the order they opened."""
-        return self.handles_now()
+        return [t.target_id for t in self.browser.targets(self.context_id)]
 
     @property
     def dialog(self) -> Dialog | None:
@@ -380,17 +309,54 @@ class Session:
             raise dialog_open(self.dialog)
         return answer(asked, command, 0 if asked.done() else 0.01).get("result", {}).get("value")
 
-    def page(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Run one command of the page script in the current frame; the answer is its dict.
+    def open_tab(self) -> str:
+        opened = self.browser.channel.call(
+            "Target.createTarget", {"url": "about:blank", "browserContextId": self.context_id}
+        )
+        return self.browser.target(opened["targetId"]).target_id
 
-        Raises what the driver raises; :mod:`.actionability` decides what may be tried again.
-        """
-        if self.dialog is not None:
-            raise dialog_open(self.dialog)
-        found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments)
-        if not isinstance(found, dict):
-            raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
-        return found
+    def opener(self, handle: str) -> str | None:
+        return self.browser.target(handle).opener
+
+    def resize(self, width: int, height: int) -> None:
+        self.browser.resize(self.context_id, width, height)
+
+    def parses(self, body: str, timeout: float) -> bool:
+        asked = {"expression": f"(async function () {{ {body} }})", "sourceURL": "", "persistScript": False}
+        reply = self.browser.channel.call("Runtime.compileScript", asked, self._target, timeout)
+        return "exceptionDetails" not in reply
+
+    def begin(self, url: str) -> bool:
+        return not self.browser.channel.post("Page.navigate", {"url": url}, self._target).done()
+
+    def stop_loading(self) -> None:
+        self.browser.channel.call("Page.stopLoading", session=self._target)
+
+    def cookies(self, url: str) -> dict[str, str]:
+        found = self.browser.channel.call("Network.getCookies", {"urls": [url]}, self._target)["cookies"]
+        return {c["name"]: c["value"] for c in found}
+
+    def picture(self, timeout: float) -> bytes:
+        return self._captured({"optimizeForSpeed": True}, timeout)
+
+    def picture_of(self, x: float, y: float, width: float, height: float, timeout: float) -> bytes:
+        rectangle = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
+        return self._captured({"captureBeyondViewport": True, "clip": rectangle}, timeout)
+
+    def _captured(self, asked: dict[str, Any], timeout: float) -> bytes:
+        reply = self.browser.channel.call("Page.captureScreenshot", {"format": "png", **asked}, self._target, timeout)
+        return base64.b64decode(reply["data"])
+
+    def document_size(self, timeout: float) -> tuple[float, float]:
+        size = self.browser.channel.call("Page.getLayoutMetrics", {}, self._target, timeout)["cssContentSize"]
+        return float(size["width"]), float(size["height"])
+
+    def files(self) -> dict[str, Download]:
+        return dict(self.browser.downloads)
+
+    def fetch(self, download: Download, place: Path) -> None:
+        assert self.downloads is not None, "every session has a download folder"
+        shutil.move(self.downloads / download.key, place)  # also to another disk
 
     def close(self) -> None:
         """Drop the context with everything in it. Can be called twice."""
