@@ -127,7 +127,7 @@ def test_wait_says_what_did_not_come(trial: Trial, state: str) -> None:
     trial.open("states.html")
     locator = {"visible": "#hidden", "hidden": "#plain", "present": "#nope", "gone": "#plain", "clickable": "#covered"}
     trial.fails(
-        f"wait {locator[state]} --state {state} --timeout 0.3", "StepTimeout", locator[state], state, "after 0."
+        f"wait {locator[state]} --state {state} --timeout 0.3", "StepTimeout", locator[state], state, "after ", " s"
     )
 
 
