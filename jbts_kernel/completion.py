@@ -116,11 +116,13 @@ def matcher(shell: Any) -> Any:
             [*shell.user_ns, *shell.user_ns["jbts"].secrets.names] if "jbts" in shell.user_ns else list(shell.user_ns)
         )
         found = complete(line, names, in_steps=in_steps)
-        if found is None or not found[1]:
+        if found is None or found == ("", []):
             return nothing
         fragment, words = found
+        # A word of ours that nothing is known about stays as it is: IPython takes over from a matcher with no
+        # answer, offers Python names for a locator, and looks for them for seconds.
         return SimpleMatcherResult(
-            completions=[SimpleCompletion(text=w, type="jbts") for w in words],
+            completions=[SimpleCompletion(text=w, type="jbts") for w in words or [fragment]],
             suppress=True,
             matched_fragment=fragment,
         )

@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 
 
 class JBTSError(Exception):
-    """Root of the tree. ``hints`` are further lines worth reading, most useful first."""
+    """Root of the tree. ``hints`` are further lines worth reading, most useful first; Python prints them
+    below the message."""
 
     def __init__(self, message: str, *, hints: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hints = hints
+        for hint in hints:
+            self.add_note(f"  {hint}")
 
     def __str__(self) -> str:
         return self.message

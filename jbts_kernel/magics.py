@@ -120,7 +120,8 @@ class Extension:
 
         run.__name__ = signature.verb
         run.__qualname__ = signature.verb
-        run.__doc__ = _Help(signature)  # type: ignore[assignment]
+        run.__doc__ = signature.summary
+        run.getdoc = lambda: display.help_text(signature)  # type: ignore[attr-defined]  # what %verb? shows
         run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
         return run
 
@@ -196,19 +197,6 @@ class Extension:
             self.strips[-1].add(result)
         else:
             _publish(display.card(result))
-
-
-class _Help:
-    """A magic's docstring, written when somebody reads it."""
-
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
-
-    def __str__(self) -> str:
-        return display.help_text(self._signature)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(str(self), name)
 
 
 class _Strip:

@@ -23,7 +23,7 @@ from nbformat.v4 import new_output
 
 from .interruption import Interruption
 from .kernel import ABORTED_AGAIN, IOPUB_TIMEOUT, Conduct, KernelRun
-from .verdict import INCOMPLETE, LEFT_OUT, is_code
+from .verdict import INCOMPLETE, LEFT_OUT, is_code, written
 
 
 def conduct_notebook(progress: Any, kernel_name: str, conduct: Conduct, **options: Any) -> None:
@@ -101,8 +101,12 @@ class SuiteClient(KernelRun):
             status = await self._cell(cell, index, self._limit(teardown, deadline), teardown)
             if status != "ok" and ended == "completed":
                 ended = {"error": "failed"}.get(status, status)
-                why = f"not run, because cell {index + 1} did not complete"
+                why = f"not run, because cell {self._number(index)} did not complete"
         return ended
+
+    def _number(self, index: int) -> int:
+        """What the person who wrote the notebook calls the cell at ``index``: from 1."""
+        return written(self.nb.cells, index) + 1
 
     def _limit(self, teardown: bool, deadline: float | None) -> float | None:
         if teardown:
@@ -138,11 +142,11 @@ class SuiteClient(KernelRun):
                 await self.km.interrupt_kernel()
             if self._ending.is_set() or not await self._wait(work, self._ending, self.conduct.grace):
                 await self._kill()
-                self.gone = f"not run, because the kernel had to be killed in cell {index + 1}"
+                self.gone = f"not run, because the kernel had to be killed in cell {self._number(index)}"
         try:
             await work
         except DeadKernelError:
-            self.gone = self.gone or f"not run, because the kernel died in cell {index + 1}"
+            self.gone = self.gone or f"not run, because the kernel died in cell {self._number(index)}"
             return cause or "died"
         return cause
 
@@ -165,7 +169,7 @@ class SuiteClient(KernelRun):
 
     def _outcome(self, cause: str, index: int, limit: float | None) -> tuple[str, str]:
         """A cell's status and, where that is none an exception explains, one line about it."""
-        number = index + 1
+        number = self._number(index)
         if cause == "timeout":
             end = "the kernel was killed, because interrupting it did not help" if self.gone else "it was interrupted"
             return cause, f"cell {number} was still running after {limit or 0:.3g} s; {end}"

@@ -28,7 +28,7 @@ from .interruption import Interruption
 from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
-from .selection import Case, collect
+from .selection import Case, check_parameters, collect
 from .verdict import Verdict, judge, not_started, one_line, unreadable
 from .watch import Watch
 
@@ -82,7 +82,7 @@ def run(
         environ, clock: stand in for the environment kernels inherit, and for the time.
 
     Raises:
-        UsageProblem: the arguments make no sense, or there is nothing to run.
+        UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
         OSError: a file that was asked for cannot be written.
     """
     if allure is not None:
@@ -97,6 +97,7 @@ def run(
     if not cases:
         raise UsageProblem(_nothing(paths, tags, shard))
     parameters = dict(parameters or {})
+    check_parameters(cases, parameters)
     progress = progress or Silent()
     run_id = new_id()
     log = Log(home)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageProblem
+from ..grammar import nearest
 
+ALWAYS_KNOWN = "base_url"
+"""The parameter that steps use although no cell names it."""
+
+_ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=]+)?=", re.MULTILINE)
 _WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
 
 
@@ -99,6 +104,29 @@ def collect(
     return _distinct(cases[part[0] - 1 :: part[1]])
 
 
+def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:
+    """Raise UsageProblem for a parameter that none of the notebooks speaks of: it would change nothing, and a
+    run with a misspelt name must not pass for one with the right name."""
+    wanted = [name for name in names if name != ALWAYS_KNOWN]
+    if not wanted:
+        return
+    cells = [cell for path in dict.fromkeys(case.path for case in cases) for cell in _code(path)]
+    for name in wanted:
+        if not any(re.search(rf"\b{re.escape(name)}\b", source) for source, _ in cells):
+            declared = {found for source, tags in cells if "parameters" in tags for found in _ASSIGNED.findall(source)}
+            near = nearest(name, {*declared, ALWAYS_KNOWN})
+            listed = f"did you mean {near}?" if near else f"they take {', '.join(sorted({*declared, ALWAYS_KNOWN}))}"
+            raise UsageProblem(f"no notebook of this run uses the parameter {name}; {listed}", word=name)
+
+
+def _code(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    """Source and tags of a notebook's code cells; none of one that cannot be read."""
+    found = _read(path)
+    for cell in found.get("cells") or () if isinstance(found, dict) else ():
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            yield "".join(cell.get("source") or ""), (cell.get("metadata") or {}).get("tags") or ()
+
+
 def parse_shard(text: str | None) -> tuple[int, int]:
     """``i/n`` as two numbers; (1, 1) for None. Raises UsageProblem."""
     if text is None:
@@ -177,13 +205,20 @@ def _search(folder: Path, home: Path | None) -> Iterator[Path]:
 def _about(path: Path) -> dict[str, Any]:
     """What a notebook's metadata says under ``jbts``, with ``"suite"`` always in it; empty if it is
     unreadable."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+    found = _read(path)
+    if found is None:
         return {}
     metadata = found.get("metadata") if isinstance(found, dict) else None
     about = metadata.get("jbts") if isinstance(metadata, dict) else None
     return {"suite": True, **(about if isinstance(about, dict) else {})}
+
+
+def _read(path: Path) -> Any:
+    """The JSON in a file; None where it cannot be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -36,7 +36,7 @@ _EXIT_CALLS = frozenset({"", "0", "None"})
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How one attempt at a notebook ended. ``message`` is one line (empty where it passed), ``cell`` the
-    position in the executed notebook, from 0, of the cell it is about, ``error_type`` the exception's name.
+    position in the notebook as it was written, from 0, of the cell it is about, ``error_type`` the exception's name.
     ``infrastructure`` says that the test never had its chance: no browser, no kernel."""
 
     status: VerdictStatus
@@ -52,7 +52,8 @@ class Verdict:
 
 def judge(notebook: Mapping[str, Any]) -> Verdict:
     """The verdict on an executed notebook (nbformat 4)."""
-    cells = [(i, c) for i, c in enumerate(notebook.get("cells", [])) if is_code(c)]
+    everything = notebook.get("cells", [])
+    cells = [(i, c) for i, c in enumerate(everything) if is_code(c)]
     if not cells:
         return Verdict("error", "the notebook has no code cell: nothing was tested", error_type="EmptyNotebook")
     states = {i: cell_state(c) for i, c in cells}
@@ -61,9 +62,11 @@ def judge(notebook: Mapping[str, Any]) -> Verdict:
     order = sorted(problems, key=lambda p: ("teardown" in tags(p[1]), states[p[0]] == "not_run", p[0]))
     exits = [i for i, c in cells if states[i] == "exit"]
     if order and exits and exits[0] < order[0][0]:
-        return Verdict("error", f"exit() in cell {exits[0] + 1} {_never_ran(states, exits[0])}", exits[0], "SystemExit")
+        place = written(everything, exits[0])
+        return Verdict("error", f"exit() in cell {place + 1} {_never_ran(states, exits[0])}", place, "SystemExit")
     if order:
-        return _problem(order[0][0], order[0][1], states)
+        index, cell = order[0]
+        return _problem(cell, written(everything, index), states[index], _never_ran(states, index))
     if all(state == "skipped" for state in states.values()):
         return Verdict("skipped", "every cell is left out of suites by its tag")
     return Verdict("passed")
@@ -82,6 +85,16 @@ def not_started(reason: str) -> Verdict:
 def is_code(cell: Mapping[str, Any]) -> bool:
     """Whether a cell is one that runs."""
     return cell.get("cell_type") == "code" and bool("".join(cell.get("source", "")).strip())
+
+
+def injected(cell: Mapping[str, Any]) -> bool:
+    """Whether papermill put a cell in, with the parameters: the notebook as it was written has no such cell."""
+    return "injected-parameters" in tags(cell)
+
+
+def written(cells: Sequence[Mapping[str, Any]], index: int) -> int:
+    """The position, in the notebook as it was written, of the cell at ``index`` of the one that ran."""
+    return index - sum(injected(cell) for cell in cells[:index])
 
 
 def tags(cell: Mapping[str, Any]) -> Sequence[str]:
@@ -114,9 +127,8 @@ def _fine(cell: Mapping[str, Any], state: str) -> bool:
     return state in ("ok", "skipped", "exit") or (state == "error" and "raises-exception" in tags(cell))
 
 
-def _problem(index: int, cell: Mapping[str, Any], states: Mapping[int, str]) -> Verdict:
+def _problem(cell: Mapping[str, Any], index: int, state: str, never_ran: str) -> Verdict:
     """The verdict because of one cell that did not complete."""
-    state = states[index]
     message = one_line(cell.get("metadata", {}).get("jbts", {}).get("message", ""))
     if state == "interrupted":
         return Verdict("aborted", message, index, "KeyboardInterrupt")
@@ -135,7 +147,7 @@ def _problem(index: int, cell: Mapping[str, Any], states: Mapping[int, str]) -> 
         return Verdict("error", message or f"cell {index + 1}: {state}", index, name)
     name, message = _error(cell)
     if name == "SystemExit":
-        message = f"{message} in cell {index + 1} {_never_ran(states, index)}"
+        message = f"{message} in cell {index + 1} {never_ran}"
     status: VerdictStatus = "failed" if name in _FAILURES else "error"
     for tag in ("setup", "teardown"):
         if tag in tags(cell):

@@ -86,6 +86,11 @@ class Kernel:
         answer = self.client.complete(code, len(code), reply=True, timeout=PATIENCE)
         return list(answer["content"]["matches"])
 
+    def inspect(self, code: str) -> str:
+        """What Shift+Tab shows for the name at the end of ``code``."""
+        answer = self.client.inspect(code, len(code), reply=True, timeout=PATIENCE)
+        return str(answer["content"]["data"].get("text/plain", ""))
+
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel()

@@ -13,7 +13,7 @@ from jbts_kernel.errors import UsageProblem
 from jbts_kernel.suite.commands import parameter_value
 from jbts_kernel.suite.junit import write_junit
 from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
-from jbts_kernel.suite.selection import Case, collect, parse_shard, tag_filter
+from jbts_kernel.suite.selection import Case, check_parameters, collect, parse_shard, tag_filter
 from jbts_kernel.suite.verdict import Verdict
 
 
@@ -187,3 +187,19 @@ def test_junit_is_read_back_whatever_a_page_said(tmp_path: Path) -> None:
     assert flaky["status"] == "flaky"
     assert flaky["attempts"] == "2"
     assert tests[1].find("failure") is None
+
+
+def test_a_parameter_nobody_uses(tmp_path: Path) -> None:
+    """A misspelt name is refused with the one that was meant; base_url is always known, and so is any name a cell
+    speaks of."""
+    path = put(tmp_path / "login.ipynb")
+    sources = [(["parameters"], "user = 'ada'\nhow_many: int = 3\n"), ([], "page.click(selector)")]
+    cells = [{"cell_type": "code", "source": text, "metadata": {"tags": tags}} for tags, text in sources]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    (tmp_path / "broken.ipynb").write_text("{")
+    cases = collect([tmp_path], folder=tmp_path)
+    check_parameters(cases, ["base_url", "user", "how_many", "selector"])
+    with pytest.raises(UsageProblem, match="uses the parameter base_ulr; did you mean base_url"):
+        check_parameters(cases, ["base_ulr"])
+    with pytest.raises(UsageProblem, match="they take base_url, how_many, user"):
+        check_parameters(cases, ["colour"])

@@ -53,6 +53,14 @@ def test_a_notebook_without_code_is_an_error() -> None:
     assert "no code cell" in found.message
 
 
+def test_a_cell_is_named_as_in_the_notebook_that_was_written() -> None:
+    """The cell papermill puts in for the parameters is not counted, and it is not passed over either."""
+    given = cell(tags=("injected-parameters",))
+    found = verdict(cell(tags=("parameters",)), given, cell("timeout"))
+    assert (found.message, found.cell) == ("cell 2: timeout", 1)
+    assert verdict(cell(tags=("parameters",)), {**given, "execution_count": None}, cell(count=3)).status == "error"
+
+
 def test_a_cell_nobody_ran_is_an_error() -> None:
     """A cell without a number did not complete, whatever its neighbours did."""
     found = verdict(cell(), cell(None, count=None), cell(count=3))
