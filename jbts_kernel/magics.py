@@ -20,7 +20,7 @@ from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
 
 NAMES = ("jbts", "page", "step")
-SHOWN_TYPES = ("read", "evaluate", "request", "cookie", "storage", "tab", "dialog", "custom")
+SHOWN_TYPES = ("read", "evaluate", "request", "cookie", "storage", "tab", "dialog", "screenshot", "custom")
 
 
 class Extension:
