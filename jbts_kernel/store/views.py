@@ -15,6 +15,9 @@ from .relation import Relation
 from .schema import EXECUTIONS, FINDINGS, TABLES
 
 BAD = "('failed', 'error', 'aborted')"
+NOT_PASSED = "status <> 'passed'"
+"""Beside ``status IN BAD`` where many rows are read: DuckDB applies a comparison while it scans, and a list
+of values only to what it has read (1.2 s of processor for ten million steps, and 0.1 s)."""
 COUNTS = ", ".join(
     f"count(*) FILTER (WHERE status = '{status}') AS {status}"
     for status in ("passed", "failed", "error", "skipped", "aborted")
@@ -68,6 +71,12 @@ LATEST = View(
     """,
 )
 
+_FIRST = ", ".join(
+    f"{name}: {name}"
+    for name in ("step_id", "name", "verb", "locator", "url", "error_type", "error_message", "error_fingerprint",
+                 "screenshot")
+)  # fmt: skip
+
 FAILURES = View(
     "failures",
     "One row for each execution that ended badly, with the first step that did.",
@@ -93,19 +102,15 @@ FAILURES = View(
         ("screenshot", "The content hash of the picture at the failure."),
     ),
     f"""
-    WITH bad AS (
-        SELECT execution_id, arg_min(step_id, (ordinal, step_id)) AS step_id FROM steps
-        WHERE status IN {BAD} AND NOT coalesce(optional, false) GROUP BY execution_id),
-    first_bad AS (
-        SELECT s.execution_id, s.step_id, s.name, s.verb, s.locator, s.url, s.error_type, s.error_message,
-            s.error_fingerprint, s.screenshot
-        FROM steps s WHERE s.status IN {BAD} AND s.step_id IN (SELECT step_id FROM bad))
+    WITH first_bad AS (
+        SELECT execution_id, arg_min({{{_FIRST}}}, (ordinal, step_id)) AS s FROM steps
+        WHERE {NOT_PASSED} AND status IN {BAD} AND NOT coalesce(optional, false) GROUP BY execution_id)
     SELECT e.execution_id, e.run_id, e.test_name, e.history_id, e.notebook, e.browser, e.attempt, e.status,
         e.started_at, e.duration_ms, coalesce(e.error_type, s.error_type) AS error_type,
         coalesce(e.error_message, s.error_message) AS error_message, s.step_id, s.name AS step_name, s.verb,
         s.locator, s.url, s.error_fingerprint, s.screenshot
-    FROM executions e LEFT JOIN first_bad s USING (execution_id)
-    WHERE e.status IN {BAD} ORDER BY e.started_at DESC
+    FROM executions e LEFT JOIN first_bad USING (execution_id)
+    WHERE e.{NOT_PASSED} AND e.status IN {BAD} ORDER BY e.started_at DESC
     """,
 )
 
@@ -131,7 +136,7 @@ CLUSTERS = View(
         min(s.started_at) AS first_seen, max(s.started_at) AS last_seen,
         arg_max(s.execution_id, s.started_at) AS last_execution_id
     FROM steps s LEFT JOIN executions e USING (execution_id)
-    WHERE s.status IN {BAD} AND s.error_fingerprint IS NOT NULL
+    WHERE s.{NOT_PASSED} AND s.status IN {BAD} AND s.error_fingerprint IS NOT NULL
     GROUP BY s.error_fingerprint ORDER BY failures DESC, last_seen DESC
     """,
 )
@@ -333,14 +338,16 @@ def table_view(table: Relation) -> str:
         body = f"SELECT {table.names} FROM {table.sealed} UNION ALL {live}"
     else:
         # One pass over the live lines serves both halves. A start is dropped when its end is live too;
-        # ends in the sealed part have been taken out of the unfinished ones at publication.
+        # ends in the sealed part have been taken out of the unfinished ones at publication. The sealed part
+        # stands outside the WITH: inside, DuckDB reads every column of it, whatever was asked for.
         body = f"""
-        WITH live AS MATERIALIZED (
-            SELECT * FROM internal.lines WHERE kind IN ('{table.kinds[0]}', '{table.started_kind}')),
-        ended AS ({table.select("live")}),
-        begun AS ({table.select("live", started=True)} UNION ALL SELECT {table.names} FROM {table.unfinished})
-        SELECT {table.names} FROM {table.sealed} UNION ALL SELECT {table.names} FROM ended
-        UNION ALL SELECT {table.names} FROM begun WHERE {table.key} NOT IN (SELECT {table.key} FROM ended)
+        SELECT {table.names} FROM {table.sealed} UNION ALL SELECT {table.names} FROM (
+            WITH live AS MATERIALIZED (
+                SELECT * FROM internal.lines WHERE kind IN ('{table.kinds[0]}', '{table.started_kind}')),
+            ended AS ({table.select("live")}),
+            begun AS ({table.select("live", started=True)} UNION ALL SELECT {table.names} FROM {table.unfinished})
+            SELECT {table.names} FROM ended
+            UNION ALL SELECT {table.names} FROM begun WHERE {table.key} NOT IN (SELECT {table.key} FROM ended))
         """
     return f"CREATE OR REPLACE VIEW {table.name} AS {body}"
 
