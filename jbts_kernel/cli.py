@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
@@ -28,15 +28,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FAILURES, USAGE, INFRASTRUCTURE, INTERRUPTED = 1, 2, 3, 130
-_ALL_ROWS = 1 << 31
 _PIPE_WIDTH = 160  # what is kept in a file is not folded at eighty columns
 
 # name -> (module, attribute, help); the modules are heavy, so they are loaded when the command is called
 _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "run": ("jbts_kernel.suite.commands", "run_command", "Run notebooks as a suite."),
     "report": ("jbts_kernel.suite.commands", "report_command", "Write the HTML report of a run."),
+    "query": ("jbts_kernel.store.commands", "query", "Ask the results a question in SQL."),
+    "publish": ("jbts_kernel.store.commands", "publish", "Move what has been recorded into results.duckdb."),
+    "export": ("jbts_kernel.store.commands", "export", "Write results as one database, Parquet, Allure or JUnit."),
+    "import": ("jbts_kernel.store.commands", "import_", "Take over the results of another machine."),
+    "ship": ("jbts_kernel.store.commands", "ship", "Send results to a central place, each once."),
+    "prune": ("jbts_kernel.store.commands", "prune", "Delete what is old."),
 }
-_ORDER = ("demo", "run", "report", "query", "events", "hub", "publish", "lab", "doctor")
+_ORDER = (
+    "demo", "run", "report", "query", "events", "hub", "publish", "export", "import", "ship", "prune", "lab", "doctor",
+)  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -79,20 +86,21 @@ def commands() -> None:
     """
 
 
-def _home() -> Path:
+def home() -> Path:
+    """The project's data folder."""
     from .config import find_home
 
     return find_home()
 
 
-def _console() -> Console:
-    """Standard output for tables. Rich leaves colours out for NO_COLOR and for what is no terminal."""
+def console(out: TextIO | None = None) -> Console:
+    """Where tables go (standard output). Rich leaves colours out for NO_COLOR and for what is no terminal."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPE_WIDTH)
-    return console
+    made = Console(highlight=False, file=out)
+    if not made.is_terminal:
+        made.width = max(made.width, _PIPE_WIDTH)
+    return made
 
 
 @commands.command()
@@ -106,36 +114,7 @@ def demo(serve: bool, port: int, workers: int) -> int:
     if serve:
         tour.serve(port, click.echo)
         return 0
-    return tour.run(_home(), _console(), port=port, workers=workers)
-
-
-@commands.command()
-@click.argument("sql")
-@click.option(
-    "-f", "--format", "shape", type=click.Choice(("table", "csv", "json")), default="table", show_default=True
-)
-@click.option("-l", "--limit", type=click.IntRange(0), default=None, help="Rows at most; 0 is all. [table: 100]")
-def query(sql: str, shape: str, limit: int | None) -> None:
-    """Ask the results a question in SQL; - reads it from standard input.
-
-    \b
-    jbts query "select test_name, status, duration_ms from latest_executions"
-    jbts query "from failures" --format json
-    """
-    from . import tables
-    from .store.queries import Results
-
-    text = sys.stdin.read() if sql == "-" else sql
-    if not text.strip():
-        raise UsageProblem("there is no SQL to run; for example: jbts query 'from latest_executions'")
-    most = limit if limit is not None else 100 if shape == "table" else 0
-    table = Results(_home()).rows(text, limit=most or _ALL_ROWS)
-    if shape == "csv":
-        tables.write_csv(table, sys.stdout)
-    elif shape == "json":
-        tables.write_json(table, sys.stdout)
-    else:
-        tables.draw(table, _console())
+    return tour.run(home(), console(), port=port, workers=workers)
 
 
 @commands.command()
@@ -152,14 +131,14 @@ def events(room: str, history: bool, count: int | None) -> None:
 
     async def follow() -> None:
         seen = 0
-        async for event in subscribe(home, room, history=history):
+        async for event in subscribe(place, room, history=history):
             click.echo(json.dumps(event, ensure_ascii=False))
             seen += 1
             if seen == count:
                 return
 
-    home = _home()
-    discovery.ensure(home)
+    place = home()
+    discovery.ensure(place)
     asyncio.run(follow())
 
 
@@ -172,25 +151,11 @@ def hub(host: str, port: int, idle: float | None, origin: tuple[str, ...]) -> in
     """Run the broadcast hub in the foreground."""
     from .broadcast import hub as broadcast_hub
 
-    words = [str(_home()), "--foreground", "--host", host]
+    words = [str(home()), "--foreground", "--host", host]
     words += ["--port", str(port)] if port else []
     words += ["--idle", str(idle)] if idle is not None else []
     words += [word for one in origin for word in ("--origin", one)]
     return broadcast_hub.main(words)
-
-
-@commands.command()
-def publish() -> None:
-    """Move what has been recorded into results.duckdb."""
-    from .store.publish import publish as publish_now
-
-    done = publish_now(_home())
-    if done is None:
-        click.echo("another process is publishing at this moment")
-    elif not done.changed:
-        click.echo(f"nothing new; generation {done.generation} has everything that is complete")
-    else:
-        click.echo(f"generation {done.generation}: {done.lines} lines of {done.segments} segments added")
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})
@@ -216,7 +181,7 @@ def doctor(install: bool) -> int:
 
         ensure_browser(lambda line: click.echo(line, err=True))
     examination = surroundings.examine()
-    surroundings.show(examination, _console())
+    surroundings.show(examination, console())
     return 0 if examination.usable else INFRASTRUCTURE
 
 

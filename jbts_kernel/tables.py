@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -137,3 +138,13 @@ def write_csv(answer: Rows, out: TextIO) -> None:
             else value
             for value in row
         )
+
+
+def write(answer: Rows, shape: str, out: TextIO, console: Callable[..., Console]) -> None:
+    """Write an answer as ``csv``, ``json`` or ``table``; ``console`` makes the console a table is drawn on."""
+    if shape == "csv":
+        write_csv(answer, out)
+    elif shape == "json":
+        write_json(answer, out)
+    else:
+        draw(answer, console(out))

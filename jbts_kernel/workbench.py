@@ -86,6 +86,7 @@ class Workbench(Answers):
         self._parents: list[str] = []
         self._marks: dict[str, Marks] = {}
         self._lost_browser = ""
+        self._told_lost = 0
         self._publication: subprocess.Popen[bytes] | None = None
         self._published_at = 0.0
         self._events: Events | None = None
@@ -117,6 +118,8 @@ class Workbench(Answers):
         if self._lost_browser and result.error_type != "BrowserGone":
             result = replace(result, note=self._lost_browser)
             self._lost_browser = ""
+        if lost := self._newly_lost():
+            result = replace(result, note="; ".join(part for part in (result.note, lost) if part))
         self.last = result
         self.history.append(result)
         if self.panel is not None and self.recorder.execution is not None:
@@ -275,6 +278,13 @@ class Workbench(Answers):
                 del self.sessions[user]
         self.pool.discard(session.browser)
         self._lost_browser = "the browser had died and was replaced; the page starts anew"
+
+    def _newly_lost(self) -> str:
+        """What the next card says about events that could not be recorded since the last one."""
+        lost, self._told_lost = self.log.dropped - self._told_lost, self.log.dropped
+        if lost <= 0:
+            return ""
+        return f"{lost} event{'s' if lost > 1 else ''} of this test could not be recorded: {self.log.last_error}"
 
     def secret(self, name: str, *, env: str | None = None, prompt: bool = False, keyring: str | None = None) -> None:
         """Know a secret from now on. Raises :class:`UsageProblem`."""

@@ -116,7 +116,9 @@ def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] |
     digest = hashlib.sha256(data).hexdigest()
     path = Path("artifacts") / digest[:2] / f"{digest}.{SUFFIXES.get(mime, 'bin')}"
     place = home / path
-    if not place.exists():
+    if place.exists():
+        os.utime(place)  # in use again: pruning leaves what is recent alone
+    else:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(data)

@@ -97,15 +97,16 @@ class Generation:
             if table.started_kind:
                 self._merge_unfinished(table)
         run(
-            "INSERT INTO internal.segments"
-            " SELECT f.name, f.source, coalesce(b.lines, 0), b.last_kind, make_timestamp(?)"
-            " FROM (SELECT unnest(?) AS name, unnest(?) AS source) f LEFT JOIN (SELECT segment,"
+            "INSERT INTO internal.segments (segment, source, lines, last_kind, merged_at, bytes)"
+            " SELECT f.name, f.source, coalesce(b.lines, 0), b.last_kind, make_timestamp(?), f.bytes"
+            " FROM (SELECT unnest(?) AS name, unnest(?) AS source, unnest(?) AS bytes) f LEFT JOIN (SELECT segment,"
             " count(*) AS lines, arg_max(kind, seq) AS last_kind FROM batch GROUP BY segment) b"
             " ON b.segment = f.name",
             [
                 int(self.clock() * 1e6),
                 [path.name for path in paths],
                 [segment.source_of(path.name) for path in paths],
+                [path.stat().st_size for path in paths],
             ],
         )
         lines = run("SELECT count(*) FROM batch").fetchall()[0][0]

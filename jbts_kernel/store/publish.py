@@ -53,20 +53,23 @@ def publish(
     retire_after_s: float = 86_400,
     clock: Callable[[], float] = time.time,
     at: Callable[[str], object] = lambda stage: None,
+    wait: bool = False,
+    copy: Callable[[Path, Path], object] | None = None,
 ) -> Publication | None:
     """Make the next generation of ``home``'s results; None when another process is at it.
 
     Does nothing unless at least ``min_segments`` new ones are sealed, the file is missing or the folder
     was moved. Segments merged in an earlier generation and older than ``retire_after_s`` go to
-    ``spool/merged``, where only a rebuild reads them: delete ``results.duckdb``, publish, and everything
-    is there again. ``at`` is called at each of ``STAGES``. Raises StoreProblem; the published file is
-    then as it was.
+    ``spool/merged``, where only a rebuild reads them: delete ``results.duckdb``, publish, and everything is
+    there again. ``at`` is called at each of ``STAGES``; ``wait`` waits for the other process; ``copy``
+    makes the private copy in a way of its own (a whole database, from the current file). Raises
+    StoreProblem; the published file is then as it was.
     """
     home = Path(home).absolute()
-    with _lock(home, wait=False) as held:
+    with _lock(home, wait=wait) as held:
         if not held:
             return None
-        return _publish(home, min_segments, retire_after_s, clock, at)
+        return _publish(home, min_segments, retire_after_s, clock, at, copy)
 
 
 def ensure(home: Path) -> Path:
@@ -77,7 +80,7 @@ def ensure(home: Path) -> Path:
     if not database.exists():
         with _lock(home, wait=True):
             if not database.exists():
-                _publish(home, 0, 86_400, time.time, lambda stage: None)
+                _publish(home, 0, 86_400, time.time)
     return database
 
 
@@ -107,7 +110,8 @@ def _publish(
     min_segments: int,
     retire_after_s: float,
     clock: Callable[[], float],
-    at: Callable[[str], object],
+    at: Callable[[str], object] = lambda stage: None,
+    copy: Callable[[Path, Path], object] | None = None,
 ) -> Publication:
     import duckdb
 
@@ -118,7 +122,7 @@ def _publish(
         _remove(private)
         fresh = not current.exists()
         if not fresh:
-            _copy(current, private)
+            (copy or _copy)(current, private)
         at("copied")
         marks.append(time.perf_counter())
         connection = duckdb.connect(str(private), config={"storage_compatibility_version": STORAGE, "threads": "1"})

@@ -38,8 +38,9 @@ ALLOWED = {
     "verbs": GROUND | {"log", "browser", "stage", "vision", "config", "secrets", "display"},
 }
 SKINS = {"commands", "magics", "completion", "widgets", "suite", "cli", "tour", "tables", "doctor", "installation"}
-# The verbs that ask the workbench something, and not the page, are a skin like the magics.
-APART = {"verbs/commands.py": "commands"}
+# The verbs that ask the workbench something, and not the page, are a skin like the magics; so are the commands of
+# the command line, wherever what they do is kept.
+APART = {"verbs/commands.py": "commands", "store/commands.py": "commands"}
 WITHOUT_IPYTHON = {*ALLOWED, "workbench", "pipeline", "commands"}
 
 

@@ -1,0 +1,153 @@
+"""Segments on their way from one data folder to another: ``jbts ship`` and ``jbts import`` are this, each
+in its direction.
+
+A segment's name says when, where and by whom it was written, so it is the same segment wherever it lies:
+a folder that has one, or has published it once, does not take it again. It arrives under its name whole or
+not at all, and the publication that follows puts its rows and its name into the database in one
+transaction. So every line is applied once, whoever is killed, and however many machines ship to one folder.
+
+Only what nobody writes any more leaves a folder. That is proved by the lock, and a lock does not travel: in
+a copy of a folder that was in use (rsync, a CI artifact) the last segment is the beginning of one that may
+come again, longer. Then only what is new is taken, as a segment of its own named after the first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import StoreProblem
+from ..log import segment
+from .generation import DATABASE
+from .publish import publish
+from .queries import Results
+
+_CHUNK = 1 << 20
+_ALL = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a transfer did: ``segments`` and ``files`` (pictures and other artifacts) taken over, with their
+    ``bytes``; ``known`` segments were there already, ``open_segments`` are still being written."""
+
+    segments: int
+    files: int
+    bytes: int
+    known: int
+    open_segments: int
+
+
+def transfer(source: Path, target: Path) -> Transfer:
+    """Take every sealed segment and every artifact of the data folder ``source`` over into ``target``, which
+    is made where missing, and publish there. Raises StoreProblem; what has arrived until then stays, and the
+    next call goes on."""
+    source, target = Path(source).absolute(), Path(target).absolute()
+    if not (source / segment.SPOOL).is_dir():
+        raise StoreProblem(
+            f"{source} is no data folder: it has no {segment.SPOOL}/",
+            hints=("name the .jbts folder itself, or one that jbts ship has filled",),
+        )
+    if source == target:
+        raise StoreProblem(f"{source} is this project's own data folder; name another one")
+    try:
+        spool = segment.make_spool(target)
+        files, size = _artifacts(source, target)  # before the rows that name them
+        sealed, still_open = segment.sealed(source / segment.SPOOL)
+        retired = source / segment.SPOOL / segment.RETIRED
+        sealed = [retired / name for name in segment.names(retired)] + sealed
+        held = _held(target)
+        taken = 0
+        for path in sealed:
+            if written := _take(path, spool, held.get(path.name, 0)):
+                taken, size = taken + 1, size + written
+    except OSError as problem:
+        raise StoreProblem(f"{source} could not be taken over into {target}: {problem}") from problem
+    publish(target, wait=True)
+    return Transfer(taken, files, size, len(sealed) - taken, len(still_open))
+
+
+def _held(home: Path) -> Mapping[str, int]:
+    """How many bytes of each segment ``home`` has, by name: in its log, or published though long pruned."""
+    sizes: list[tuple[str, int]] = []
+    for folder in (home / segment.SPOOL / segment.RETIRED, home / segment.SPOOL):
+        sizes += [(name, (folder / name).stat().st_size) for name in segment.names(folder)]
+    if (home / DATABASE).exists():
+        results = Results(home)
+        kept = results.value("SELECT 1 FROM duckdb_columns() WHERE table_name = 'segments' AND column_name = 'bytes'")
+        size = "coalesce(bytes, $most)" if kept else "$most"  # before sizes were kept all were merged whole
+        found = results.rows(f"SELECT segment, {size} FROM internal.segments", {"most": _ALL}, limit=_ALL)  # noqa: S608
+        sizes += [(str(name), int(count)) for name, count in found.rows]
+    held: dict[str, int] = {}
+    for name, count in sizes:
+        whole, start = _piece_of(name)
+        held[whole] = max(held.get(whole, 0), start + count)
+    return held
+
+
+def _take(path: Path, spool: Path, have: int) -> int:
+    """Put the segment ``path`` into ``spool``, but for the bytes it has already; how many were written."""
+    size = path.stat().st_size
+    if size <= have:
+        return 0
+    start = _line_start(path, have)
+    _copy(path, spool / _piece(path.name, start), start)
+    return size - start
+
+
+def _piece(name: str, start: int) -> str:
+    """What the end of the segment ``name`` from ``start`` on is called, a segment of its own."""
+    return f"{name[:20]}-{segment.source_of(name)}+{start}-{name[-12:]}" if start else name
+
+
+def _piece_of(name: str) -> tuple[str, int]:
+    """The segment that ``name`` is a piece of, and where in it the piece begins; itself and 0 for a whole one."""
+    source, plus, start = segment.source_of(name).rpartition("+")
+    return (f"{name[:20]}-{source}-{name[-12:]}", int(start)) if plus and start.isdigit() else (name, 0)
+
+
+def _line_start(path: Path, position: int) -> int:
+    """The beginning of the line that ``position`` is in: what was held may end in the middle of it."""
+    with open(path, "rb") as file:
+        file.seek(position)
+        if position and file.read(1) == b"\n":
+            return position + 1  # only its end was missing, and a reader does without
+        while position > 0:
+            begin = max(position - _CHUNK, 0)
+            file.seek(begin)
+            found = file.read(position - begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            position = begin
+    return 0
+
+
+def _copy(path: Path, place: Path, start: int = 0) -> None:
+    """Copy a file (from ``start`` on) so that it appears whole, is on the disk, and keeps its time."""
+    part = place.with_name(f"{place.name}.{os.getpid()}.copy")
+    try:
+        with open(path, "rb") as left, open(part, "wb") as right:
+            left.seek(start)
+            shutil.copyfileobj(left, right, _CHUNK)
+            right.flush()
+            os.fsync(right.fileno())
+        shutil.copystat(path, part)
+        os.replace(part, place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _artifacts(source: Path, target: Path) -> tuple[int, int]:
+    """Copy the stored files that ``target`` has not; their number and bytes. A file is named by its content."""
+    count = size = 0
+    folder = source / "artifacts"
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        place = target / path.relative_to(source)
+        if path.is_file() and not path.is_symlink() and path.suffix != ".part" and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _copy(path, place)
+            count, size = count + 1, size + path.stat().st_size
+    return count, size
