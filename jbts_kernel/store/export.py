@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_PROJECT = "jbts_project"
+"""What the database read is called beside the one written, whose own name is its file's."""
+
+
 def export_database(home: Path, target: Path) -> int:
     """Write the database ``target``, replacing what is there; the rows in it. Raises StoreProblem."""
     with _exporting(home, target) as (part, database):
@@ -36,7 +40,7 @@ def export_database(home: Path, target: Path) -> int:
             for table in TABLES:
                 connection.execute(f"CREATE TABLE {table.name} ({table.ddl})")
                 order = f" ORDER BY {table.order}" if table.order else ""
-                connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM results.{table.name}{order}")
+                connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM {_PROJECT}.{table.name}{order}")
             connection.execute("CREATE SCHEMA internal")
             for view in (RESULTS, *VIEWS):
                 connection.execute(f"CREATE VIEW {view.name} AS {view.sql}")
@@ -55,18 +59,18 @@ def export_parquet(home: Path, target: Path) -> int:
         target.mkdir(exist_ok=True)
         with duckdb.connect() as connection:
             _attach(connection, home, database)
-            connection.execute("USE results")
+            connection.execute(f"USE {_PROJECT}")
             for name in (*(table.name for table in TABLES), *(view.name for view in VIEWS)):
                 file = quoted(str(part / f"{name}.parquet"))
                 connection.execute(f"COPY (SELECT * FROM {name}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
-            count = _count(connection, "results.")
+            count = _count(connection, f"{_PROJECT}.")
         for made in sorted(part.iterdir()):
             os.replace(made, target / made.name)
     return count
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, home: Path, database: Path) -> None:
-    connection.execute(f"ATTACH {quoted(str(database))} AS results (READ_ONLY)")
+    connection.execute(f"ATTACH {quoted(str(database))} AS {_PROJECT} (READ_ONLY)")
     connection.execute(f"SET VARIABLE {SPOOL_VARIABLE} = {quoted(str(Path(home).absolute() / SPOOL))}")
 
 
@@ -87,6 +91,9 @@ def _exporting(home: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreProblem(f"{target} cannot be written: {problem.strerror}") from problem
+    try:
         yield part, database
     except duckdb.Error as problem:
         reason = str(problem).partition("\n")[0]

@@ -68,8 +68,11 @@ class Generation:
             retired = self.spool / segment.RETIRED
             sealed = [retired / name for name in segment.names(retired)] + sealed
         # Listed after the locks were tried: the names of all that may be shown without being merged.
+        listed = segment.names(self.spool, parts=True)
         unseen = [path.name for path in still_open]
-        unseen += [name for name in segment.names(self.spool, parts=True) if name not in self.known]
+        unseen += [name for name in listed if name not in self.known]
+        # Later segments sort after all that are there, also when the clock is set back meanwhile.
+        newest_ns = segment.born_ns(listed[-1]) if listed else listed_ns
         merged = {path.name for path in sealed}
         self.open_segments = len(still_open)
         moved = facts.get("home") != str(self.home)
@@ -77,7 +80,7 @@ class Generation:
             return None
         lines = sum(self._merge(batch) for batch in _batches(sealed))
         self._abort_the_dead({segment.source_of(name) for name in unseen if name not in merged})
-        self._make_views(listed_ns, merged, {name for name in unseen if name not in merged})
+        self._make_views(min(listed_ns - MARGIN_NS, newest_ns), merged, {name for name in unseen if name not in merged})
         self.number += 1
         for name, value in (("generation", str(self.number)), ("home", str(self.home))):
             self.connection.execute("INSERT OR REPLACE INTO internal.facts VALUES (?, ?)", [name, value])
@@ -148,13 +151,13 @@ class Generation:
                     [sorted(living)],
                 )
 
-    def _make_views(self, listed_ns: int, merged: set[str], unseen: set[str]) -> None:
+    def _make_views(self, floor_ns: int, merged: set[str], unseen: set[str]) -> None:
         """Make all views anew; those of the live lines skip what this generation holds.
 
         By a comparison of names where that is enough, because it costs nothing however many segments
-        there are: all that are older than the margin are merged, but for the few in ``unseen``.
+        there are: all that are older than ``floor_ns`` are merged, but for the few in ``unseen``.
         """
-        floor = segment.segment_name(max(listed_ns - MARGIN_NS, 0), "", 0)
+        floor = segment.segment_name(max(floor_ns, 0), "", 0)
         recent = sorted(name for name in self.known | merged if name >= floor)
         older = sorted(name for name in unseen if name < floor)
         wanted = f"parse_filename(filename) >= {quoted(floor)}"

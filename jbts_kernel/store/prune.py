@@ -108,7 +108,7 @@ def _segments(home: Path, before: float, dry_run: bool) -> tuple[int, int]:
     known = {row[0] for row in Results(home).rows("SELECT segment FROM internal.segments", limit=1 << 31).rows}
     count = size = 0
     for folder in (spool / segment.RETIRED, spool):
-        for name in segment.names(folder):
+        for name in segment.names(folder)[: -1 if folder == spool else None]:  # later names follow on the newest
             path = folder / name
             found = path.stat()
             if name in known and found.st_mtime < before and segment.is_sealed(path):

@@ -181,9 +181,10 @@ def _publish(
 
 def _retire(spool: Path, known: set[str], before: float) -> None:
     """Take segments long merged out of the folder readers list. The file of the generation before this
-    one may still be open somewhere: it knows those in ``known`` as merged, so it will not miss them."""
+    one may still be open somewhere: it knows those in ``known`` as merged, so it will not miss them. The newest
+    stays: the names of later ones follow on it, whatever the clock says."""
     retired = spool / segment.RETIRED
-    for name in segment.names(spool):
+    for name in segment.names(spool)[:-1]:
         if name in known and (spool / name).stat().st_mtime < before:
             retired.mkdir(exist_ok=True)
             os.replace(spool / name, retired / name)

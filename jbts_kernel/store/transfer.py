@@ -83,30 +83,30 @@ def _held(home: Path) -> Mapping[str, int]:
         sizes += [(str(name), int(count)) for name, count in found.rows]
     held: dict[str, int] = {}
     for name, count in sizes:
-        whole, start = _piece_of(name)
-        held[whole] = max(held.get(whole, 0), start + count)
+        whole, end = _piece_of(name)
+        held[whole] = max(held.get(whole, 0), end or count)
     return held
 
 
 def _take(path: Path, spool: Path, have: int) -> int:
-    """Put the segment ``path`` into ``spool``, but for the bytes it has already; how many were written."""
+    """Put the segment ``path`` into ``spool``, but for the lines it has already; how many bytes were written."""
     size = path.stat().st_size
     if size <= have:
         return 0
     start = _line_start(path, have)
-    _copy(path, spool / _piece(path.name, start), start)
+    _copy(path, spool / (_piece(path.name, size) if have else path.name), start)
     return size - start
 
 
-def _piece(name: str, start: int) -> str:
-    """What the end of the segment ``name`` from ``start`` on is called, a segment of its own."""
-    return f"{name[:20]}-{segment.source_of(name)}+{start}-{name[-12:]}" if start else name
+def _piece(name: str, end: int) -> str:
+    """What the last part of the first ``end`` bytes of the segment ``name`` is called, a segment of its own."""
+    return f"{name[:20]}-{segment.source_of(name)}+{end}-{name[-12:]}"
 
 
 def _piece_of(name: str) -> tuple[str, int]:
-    """The segment that ``name`` is a piece of, and where in it the piece begins; itself and 0 for a whole one."""
-    source, plus, start = segment.source_of(name).rpartition("+")
-    return (f"{name[:20]}-{source}-{name[-12:]}", int(start)) if plus and start.isdigit() else (name, 0)
+    """The segment that ``name`` is a piece of, and where in it the piece ends; itself and 0 for a whole one."""
+    source, plus, end = segment.source_of(name).rpartition("+")
+    return (f"{name[:20]}-{source}-{name[-12:]}", int(end)) if plus and end.isdigit() else (name, 0)
 
 
 def _line_start(path: Path, position: int) -> int:

@@ -387,6 +387,24 @@ def test_an_idle_writer_hides_and_doubles_nothing(home: Path) -> None:
     idle.close()
 
 
+@pytest.mark.parametrize("back", [60, 7_200, 400 * 86_400], ids=["a minute", "hours", "a year"])
+def test_a_clock_set_back_hides_nothing(home: Path, back: int) -> None:
+    """Steps recorded after the clock was set back are live at once and published once, whatever has retired."""
+    wrote(home, finished("a"))
+    publish(home)
+    publish(home, min_segments=0, retire_after_s=-60)
+    behind = Log(home, clock=lambda: time.time() - back)
+    behind.emit(finished("b"))
+    assert [step for step, _ in steps(home)] == ["a", "b"]
+    publish(home, clock=lambda: time.time() - back)
+    behind.emit(finished("c"))
+    behind.close()
+    assert [step for step, _ in steps(home)] == ["a", "b", "c"]
+    publish(home, clock=lambda: time.time() - back)
+    assert [step for step, _ in steps(home)] == ["a", "b", "c"]
+    assert sealed_steps(home) == 3
+
+
 def test_merged_segments_retire_and_can_be_rebuilt_from(home: Path) -> None:
     """Long merged segments leave the spool; without the database everything comes back from both folders."""
     wrote(home, finished("a"))

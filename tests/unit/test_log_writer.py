@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jbts_kernel.log import Log, Record, Tail, writer
+from jbts_kernel.log import Log, Record, Tail
 from jbts_kernel.log.envelope import decode
 from jbts_kernel.log.segment import CLOSED, ROTATED, SENTINEL, is_sealed, names, sealed
 from jbts_kernel.models import Event
@@ -350,7 +350,7 @@ def _inode(fd: int) -> int:
 def test_durable_means_synced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A durable log has every emission on the disk before it is acknowledged."""
     synced: list[int] = []
-    monkeypatch.setattr(writer, "_to_disk", synced.append)
+    monkeypatch.setattr("jbts_kernel.log.writer._to_disk", synced.append)
     log = Log(home, durable=True)
     log.emit(event(1), event(2))
     log.emit(event(3))
