@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import display
+from .errors import UsageProblem
+
+HIDDEN = ("run_id", "execution_id", "history_id", "step_type")
+"""Columns that serve joins, not eyes; ``%query`` shows them."""
+PLAIN_ROWS = 200
+"""Rows of an answer where there is no pandas to hold more."""
 
 if TYPE_CHECKING:
     from .browser.pool import BrowserPool
@@ -39,6 +46,7 @@ class Answers:
     """The part of a workbench that speaks. ``emit_bundle`` shows a mimebundle; nothing is shown without."""
 
     home: Path
+    environ: Mapping[str, str]
     settings: JBTS
     log: Log
     recorder: Recorder
@@ -74,8 +82,14 @@ class Answers:
         bundle = display.table(columns, rows, empty=empty, truncated=table.truncated)
         return Shown(bundle, tuple(table.columns), list(table.rows))
 
-    def ask(self, sql: str, limit: int = 200) -> Shown:
-        """Ask the results in SQL; ``${name}`` becomes a bound parameter, never SQL text."""
+    def ask(
+        self, sql: str, limit: int | None = None, *, chart: Sequence[str] | None = None, arrow: bool = False
+    ) -> Any:
+        """Ask the results in SQL: a data frame that shows itself, or with ``arrow`` an Arrow table; without pandas
+        a :class:`Shown` of the first rows. ``${name}`` becomes a bound parameter, never SQL text. ``chart`` draws the
+        answer too: its kind and two columns."""
+        if limit is not None and limit < 1:
+            raise UsageProblem(f"--limit takes a number from 1 on, not {limit}")
         bound: list[Any] = []
 
         def bind(match: re.Match[str]) -> str:
@@ -83,7 +97,46 @@ class Answers:
             return "?"
 
         statement = re.sub(r"\$\{[^{}]*\}", bind, sql)
-        return self.answer(self.results.rows(statement, bound or None, limit=limit))
+        parameters = bound or None
+        if arrow:
+            table = self.results.arrow(statement, parameters)
+            return table.slice(0, limit) if limit else table
+        if importlib.util.find_spec("pandas") is None:
+            if chart is not None:
+                raise UsageProblem("a chart needs pandas and altair: pip install 'jbts-kernel[analyst]'")
+            return self.answer(self.results.rows(statement, parameters, limit=limit or PLAIN_ROWS))
+        from .frames import MOST, Answer
+
+        most = limit or MOST
+        found = self.results.df(statement, parameters, limit=most + 1)
+        answer = Answer(found.iloc[:most], truncated=len(found) > most, live=self._live)
+        if chart is not None:
+            from .charts import chart as draw
+
+            self.emit(draw(chart[0], answer, chart[1], chart[2]))
+        return answer
+
+    @property
+    def _live(self) -> bool:
+        """Whether a person's front end is there to show a widget in."""
+        from .origin import interactive
+
+        return self.emit_bundle is not None and interactive(self.environ) and "JPY_SESSION_NAME" in self.environ
+
+    def show_results(self, view: str) -> Shown:
+        """One of the usual questions: its chart under the cell, its table as a value."""
+        from . import charts
+
+        table = getattr(self.results, view)()
+        if table.rows and charts.available():
+            from .result_charts import result_chart
+
+            if drawn := result_chart(view, self.results):
+                self.emit(drawn)
+        elif table.rows:
+            self.tell("charts need altair, pandas and vl-convert", detail="pip install 'jbts-kernel[analyst]'")
+        empty = "no AI call was made yet" if view == "usage" else f"no {view} results yet"
+        return self.answer(table, empty=empty, without=HIDDEN)
 
     def health(self) -> list[tuple[str, str, str]]:
         """Part, state and detail of everything this workbench runs."""

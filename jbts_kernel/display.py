@@ -256,7 +256,8 @@ def shown(value: Any) -> str:
 
 def _cell(value: Any) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"<td{' class=n' if number else ''}>{html.escape(shown(value))}</td>"
+    kind = " class=n" if number else " class=t" if hasattr(value, "isoformat") else ""
+    return f"<td{kind}>{html.escape(shown(value))}</td>"
 
 
 def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

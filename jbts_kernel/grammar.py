@@ -35,6 +35,8 @@ Expected = Annotated[str, "expected"]
 """A parameter that says what should be; recorded in the ``expected`` column."""
 Names = Annotated[str, "names"]
 """A comma-separated list, ``--tags smoke,cart``."""
+Chart = Annotated[str, "chart"]
+"""An option of three words, ``--chart bar X Y``: what to draw, and of which columns."""
 Path = Annotated[str, "path"]
 """A file or folder name; completed from the disk."""
 Rest = Annotated[str, "rest"]
@@ -134,6 +136,8 @@ class Parameter:
     def metavar(self) -> str:
         if self.choices:
             return "|".join(self.choices)
+        if self.kind == "chart":
+            return "bar|line|heat X Y"
         names = {"locator": "LOC", "cover": "LOC", "number": "N", "integer": "N", "path": "PATH", "names": "A,B"}
         return names.get(self.kind) or self.name.rstrip("_").upper()
 
@@ -311,6 +315,13 @@ def parse_arguments(signature: Signature, text: str, skip: str | None = None) ->
             value: Any = True
         elif equals:
             value = token.raw.partition("=")[2] if parameter.kind == "cover" else inline
+            if parameter.kind == "chart":
+                raise UsageProblem(f"{option} needs three words: {option} {parameter.metavar}", word=option)
+        elif parameter.kind == "chart":
+            value = tuple(word.value for word in tokens[i : i + 3])
+            i += 3
+            if len(value) < 3 or any(word.startswith("--") for word in value):
+                raise UsageProblem(f"{option} needs three words: {option} {parameter.metavar}", word=option)
         elif i < len(tokens) and tokens[i].raw.partition("=")[0] not in (*named, "--help", "--"):
             value = _word(parameter, tokens[i])
             i += 1
@@ -328,15 +339,20 @@ def _split_rest(signature: Signature, text: str) -> tuple[str, str]:
     """Divide a line into its options and the text between them, which is not ours to tokenize."""
     known = [p for p in (*signature.parameters, *common_options(signature)) if not p.positional]
     flags = "|".join(re.escape(p.option) for p in known if p.kind == "flag")
-    valued = "|".join(re.escape(p.option) for p in known if p.kind != "flag")
+    valued = "|".join(re.escape(p.option) for p in known if p.kind not in ("flag", "chart"))
+    charts = "|".join(re.escape(p.option) for p in known if p.kind == "chart")
     value = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s'"]+)"""
-    option = rf"(?:--help|{flags or '(?!)'}|(?:{valued or '(?!)'})(?:=|\s+){value})"
+    three = rf"(?:{charts or '(?!)'})(?:\s+{value}){{3}}"
+    option = rf"(?:--help|{flags or '(?!)'}|{three}|(?:{valued or '(?!)'})(?:=|\s+){value})"
     lead = re.match(rf"(?:{option}(?:\s+|$))*", text)
     before = lead.group() if lead else ""
     middle = text[len(before) :]
     tail = re.search(rf"(?:(?:^|\s+){option})+\s*$", middle)
     after = tail.group() if tail else ""
     middle = middle[: len(middle) - len(after)].strip()
+    if left := re.search(rf"(?:^|\s)({charts or '(?!)'})(?=[\s=]|$)", middle):  # SQL would take it for a comment
+        metavar = next(p.metavar for p in known if p.option == left[1])
+        raise UsageProblem(f"{left[1]} needs three words: {left[1]} {metavar}", word=left[1])
     if middle and middle[0] in "'\"" and middle[-1] == middle[0] and middle.count(middle[0]) == 2:
         middle = middle[1:-1]
     return f"{before} {after}", middle
@@ -447,6 +463,8 @@ def convert(parameter: Parameter, value: Any) -> Any:
     if parameter.kind == "names":
         names = value.split(",") if isinstance(value, str) else value
         return tuple(str(name).strip() for name in names if str(name).strip())
+    if parameter.kind == "chart":
+        return value if isinstance(value, str) else tuple(str(word) for word in value)
     return value if isinstance(value, str) else str(value)
 
 

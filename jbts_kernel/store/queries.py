@@ -82,11 +82,19 @@ class Results:
         found = self.rows(sql, params, limit=1).rows
         return found[0][0] if found else None
 
-    def df(self, sql: str, params: Params = None) -> pandas.DataFrame:
-        """The whole answer as a pandas DataFrame."""
+    def df(self, sql: str, params: Params = None, *, limit: int | None = None) -> pandas.DataFrame:
+        """The answer as a pandas DataFrame, the whole of it or at most ``limit`` rows."""
         _needs("pandas")
         with self._asking() as connection:
-            return connection.execute(sql, _bound(params)).df()
+            if limit is None:
+                return connection.execute(sql, _bound(params)).df()
+            answer = connection.sql(sql, params=_bound(params))
+            if answer is None:  # a statement without rows
+                import pandas
+
+                return pandas.DataFrame()
+            frame: pandas.DataFrame = answer.limit(limit).df()
+            return frame
 
     def arrow(self, sql: str, params: Params = None) -> pyarrow.Table:
         """The whole answer as an Arrow table."""

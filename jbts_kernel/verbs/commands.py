@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import display
 from ..errors import JBTSError, StepProblem, UsageProblem
-from ..grammar import Names, Rest, clip
+from ..grammar import Chart, Names, Rest, clip
 from .registry import VERBS, command
 
 if TYPE_CHECKING:
     from ..workbench import Workbench
-
-
-HIDDEN = ("run_id", "execution_id", "history_id", "step_type")
-"""Columns that serve joins, not eyes; ``%query`` shows them."""
 
 
 @command("steps", body="script")
@@ -200,38 +196,49 @@ def secret(
 
 
 @command("query", body="sql")
-def query(bench: Workbench, sql: Rest, *, limit: int = 200) -> Any:
+def query(
+    bench: Workbench, sql: Rest, *, limit: int | None = None, chart: Chart | None = None, arrow: bool = False
+) -> Any:
     """Ask the results in SQL, live: runs, executions, steps and their views.
+
+    ``name = %query ...`` keeps the whole answer as a pandas data frame (up to a million rows, or --limit); the cell
+    shows it a page at a time, sorted by the column you press.
 
     Args:
         sql: one SELECT; in a cell of its own below %%query
-        limit: how many rows to show
+        limit: how many rows to take
+        chart: draw the answer: what, and the columns along and up; heat takes its colour from a third
+        arrow: give an Arrow table instead of a data frame
     """
-    return bench.ask(sql, limit)
+    return bench.ask(sql, limit, chart=tuple(chart) if chart is not None else None, arrow=arrow)
 
 
 @command("results")
 def results(bench: Workbench, view: Literal["latest", "failures", "flaky", "slowest", "usage"] = "latest") -> Any:
-    """Show results: latest, failures, flaky, slowest or usage.
+    """Show results with a chart: latest, failures, flaky, slowest or usage.
 
     Args:
         view: which
     """
-    return bench.answer(getattr(bench.results, view)(), empty=f"no {view} results yet", without=HIDDEN)
+    return bench.show_results(view)
 
 
 @command("usage")
 def usage(bench: Workbench) -> Any:
     """Show what AI calls used: tokens and cost by day and model."""
-    return bench.answer(bench.results.usage(), empty="no AI call was made yet")
+    return bench.show_results("usage")
 
 
 @command("dashboard")
-def dashboard(bench: Workbench) -> Any:
-    """Draw pass rate, duration, flaky tests, slowest steps, failures and AI cost."""
+def dashboard(bench: Workbench, *, days: int = 14) -> Any:
+    """Draw pass rate, duration, tests by day, flaky tests, slowest steps, failures and AI cost.
+
+    Args:
+        days: how many days back
+    """
     from ..dashboard import dashboard as draw
 
-    bench.emit(draw(bench.results))
+    bench.emit(draw(bench.results, days=days))
 
 
 @command("workbench")

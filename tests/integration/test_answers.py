@@ -1,0 +1,354 @@
+"""%query, %results and %dashboard: data frames that show themselves, charts, and nothing of a page as markup."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pyarrow
+import pytest
+from PIL import Image
+
+from jbts_kernel import answers
+from jbts_kernel.config import JBTS
+from jbts_kernel.errors import UsageProblem
+from jbts_kernel.frames import PAGE, Answer
+from jbts_kernel.log import Log
+from jbts_kernel.models import Event
+from jbts_kernel.pager import Pager
+from jbts_kernel.workbench import Workbench
+
+NOON = 1_790_000_000.0
+DAY = 86_400.0
+HOSTILE = "<img src=x onerror=alert(1)>"
+VIEWS = ("latest", "failures", "flaky", "slowest", "usage")
+
+
+class Sitting:
+    """A workbench with what it showed."""
+
+    def __init__(self, home: Path, **environ: str) -> None:
+        self.shown: list[dict[str, Any]] = []
+        self.bench = Workbench(JBTS(environ={}), home=home, environ=environ)
+        self.bench.emit_bundle = lambda bundle: self.shown.append(dict(bundle))
+
+    def __call__(self, line: str, body: str | None = None) -> Any:
+        return self.bench.line(line, body)
+
+    @property
+    def html(self) -> str:
+        return "".join(bundle["text/html"] for bundle in self.shown)
+
+
+Sit = Callable[..., Sitting]
+
+
+@pytest.fixture
+def sit(home: Path) -> Iterator[Sit]:
+    """Begins sittings in one project and ends them."""
+    begun: list[Sitting] = []
+
+    def begin(**environ: str) -> Sitting:
+        begun.append(Sitting(home, **environ))
+        return begun[-1]
+
+    yield begin
+    for sitting in begun:
+        sitting.bench.close()
+
+
+@pytest.fixture
+def recorded(home: Path) -> Path:
+    """Three days of two tests, one of which changes its mind, with hostile names and an AI call a day."""
+    log = Log(home)
+    for day in range(3):
+        for test, status in ((HOSTILE, "passed" if day % 2 else "failed"), ("Cart", "passed")):
+            ts, execution = NOON + day * DAY, f"e{day}{test[:1]}"
+            about = {
+                "test_name": test,
+                "history_id": f"h-{test}",
+                "attempt": 1,
+                "started_at": ts,
+                "duration_ms": 1500.0,
+            }
+            step = {"verb": "click", "name": test, "locator": "#go", "status": status, "duration_ms": 10.0 + day}
+            error = (
+                {"error_type": "E", "error_message": HOSTILE, "error_fingerprint": "f"} if status == "failed" else {}
+            )
+            call = {"analysis_id": execution, "provider": "openai", "model": "m", "status": "ok", "input_tokens": 5}
+            log.emit(
+                Event(
+                    "step.finished", {**step, **error, "started_at": ts}, f"r{day}", execution, f"s{execution}", ts=ts
+                ),
+                Event("analysis", call, f"r{day}", execution, f"s{execution}", ts=ts),
+                Event("execution.finished", {**about, **error, "status": status}, f"r{day}", execution, ts=ts),
+            )
+    log.close()
+    return home
+
+
+def png(bundle: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+
+
+# ---- %query --------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_a_data_frame(sit: Sit, recorded: Path) -> None:
+    """name = %query ... is a pandas data frame, and what is made from it a plain one."""
+    found = sit()("query select step_id, duration_ms from steps order by duration_ms, step_id")
+    assert isinstance(found, pandas.DataFrame)
+    assert list(found.columns) == ["step_id", "duration_ms"] and len(found) == 6
+    assert found["duration_ms"].sum() == 66.0
+    assert type(found.head(2)) is pandas.DataFrame
+    assert type(found[found.duration_ms > 10]) is pandas.DataFrame
+
+
+def test_an_answer_can_be_an_arrow_table(sit: Sit, recorded: Path) -> None:
+    """--arrow gives an Arrow table, and --limit bounds it too."""
+    bench = sit()
+    assert isinstance(found := bench("query from steps --arrow"), pyarrow.Table)
+    assert found.num_rows == 6
+    assert bench("query --arrow --limit 2 from steps").num_rows == 2
+
+
+def test_an_answer_shows_its_first_page_as_plain_html(sit: Sit, recorded: Path) -> None:
+    """No script, cells escaped, days as days, and how many rows there are."""
+    bundle = sit()("query select i, date '2026-01-02' as day from range(120) t(i)")._repr_mimebundle_()
+    assert bundle["text/html"].count("<tr>") == PAGE + 1
+    assert "<script" not in bundle["text/html"] and "2026-01-02<" in bundle["text/html"]
+    assert "the first 50 of 120 rows" in bundle["text/html"] and "the first 50 of 120 rows" in bundle["text/plain"]
+    hostile = sit()("query select test_name from executions")._repr_mimebundle_()["text/html"]
+    assert "<img" not in hostile and "&lt;img" in hostile
+
+
+def test_an_answer_is_bounded_and_says_so(sit: Sit, recorded: Path) -> None:
+    """--limit takes so many rows, and the page says that there are more."""
+    found = sit()("query from steps --limit 2")
+    assert len(found) == 2 and "--limit N takes more" in found._repr_mimebundle_()["text/html"]
+    assert "--limit" not in sit()("query from steps --limit 6")._repr_mimebundle_()["text/html"]
+    with pytest.raises(UsageProblem, match="from 1 on"):
+        sit()("query from steps --limit 0")
+
+
+def test_an_empty_answer_says_so(sit: Sit, home: Path) -> None:
+    """A project without results has answers without rows, columns and all."""
+    found = sit()("query from steps")
+    assert len(found) == 0 and "step_id" in found.columns
+    assert found._repr_mimebundle_()["text/plain"] == "no rows"
+
+
+def test_values_of_the_notebook_are_bound(sit: Sit, recorded: Path) -> None:
+    """${name} is a value, whatever it holds, in data frames and Arrow tables."""
+    bench = sit()
+    bench.bench.namespace["name"] = "' or true --"
+    assert len(bench("query", "select * from steps where name = ${name}")) == 0
+    bench.bench.namespace["name"] = HOSTILE
+    assert len(bench("query", "select * from steps where name = ${name}")) == 3
+    assert bench("query --arrow", "select * from steps where name = ${name}").num_rows == 3
+
+
+def test_without_pandas_rows_are_shown(sit: Sit, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pandas is missing the answer is a plain table, and a chart says what to install."""
+    monkeypatch.setattr(answers.importlib.util, "find_spec", lambda name: None)
+    bench = sit()
+    found = bench("query select count(*) as n from steps")
+    assert (found.columns, found.rows) == (("n",), [(6,)])
+    with pytest.raises(UsageProblem, match=r"pip install 'jbts-kernel\[analyst\]'"):
+        bench("query from steps --chart bar name duration_ms")
+
+
+def test_a_million_rows_are_one_page(sit: Sit, home: Path) -> None:
+    """A large answer is kept whole and shown as a page; sorting it live shows the right page."""
+    found = sit()("query select i, i % 7 as m from range(1_000_000) t(i)")
+    assert len(found) == 1_000_000
+    assert len(found._repr_mimebundle_()["text/html"]) < 60_000
+    pager = Pager(found, {"text/html": "", "text/plain": ""})
+    pager.sort, pager.descending = 0, True
+    assert pager.rows[0] == ["999999", "0"]
+    pager.page = 19_999
+    assert pager.rows[-1][0] == "0"
+
+
+# ---- the pager -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pager() -> Pager:
+    """A table of 120 rows, with an empty value, words and mixed kinds."""
+    frame = pandas.DataFrame(
+        {
+            "n": [None if i == 60 else i for i in range(120)],
+            "word": [f"w{i % 10}" for i in range(120)],
+            "mixed": [i if i % 2 else str(i) for i in range(120)],
+        }
+    )
+    return Pager(Answer(frame), {"text/html": "static", "text/plain": "static"})
+
+
+def test_pages_are_turned_and_bounded(pager: Pager) -> None:
+    """Each page is its rows; a page that is none is the nearest there is."""
+    assert (pager.total, len(pager.rows), pager.rows[0][0]) == (120, 50, "0")
+    pager.page = 2
+    assert (len(pager.rows), pager.rows[0][0]) == (20, "100")
+    pager.page = 99
+    assert pager.rows[0][0] == "100"
+    pager.page = -5
+    assert pager.rows[0][0] == "0"
+
+
+def test_columns_are_sorted_both_ways(pager: Pager) -> None:
+    """Empty values come last either way, equal ones keep their order, mixed ones sort as text; -1 is as it came."""
+    pager.sort, pager.descending = 0, True
+    assert pager.rows[0][0] == "119"
+    pager.page = 2
+    assert pager.rows[-1][0] == ""
+    pager.sort, pager.descending = 1, False
+    assert pager.page == 0 and [row[0] for row in pager.rows[:3]] == ["0", "10.0", "20.0"]
+    pager.sort = 2
+    assert pager.rows[0][2] == "0"
+    pager.sort = -1
+    assert pager.rows[1][0] == "1"
+    pager.sort = 7
+    assert pager.rows[1][0] == "1"
+
+
+def test_columns_of_one_name_are_shown_unsorted() -> None:
+    """A join's two columns of one name are no error."""
+    frame = pandas.DataFrame([[2, 1], [1, 2]], columns=["a", "a"])
+    pager = Pager(Answer(frame), {})
+    pager.sort = 0
+    assert pager.rows == [["2", "1"], ["1", "2"]]
+
+
+def test_a_person_gets_the_pager_and_the_cell_keeps_the_page(sit: Sit, recorded: Path) -> None:
+    """In JupyterLab the answer is a widget with its plain twin beside; a run that nobody watches has the twin alone."""
+    live = sit(JPY_SESSION_NAME="/x.ipynb")("query from steps")._repr_mimebundle_()
+    live = live[0] if isinstance(live, tuple) else live
+    assert "application/vnd.jupyter.widget-view+json" in live and "<table>" in live["text/html"]
+    alone = sit(JBTS_MODE="suite", JPY_SESSION_NAME="/x.ipynb")("query from steps")._repr_mimebundle_()
+    assert set(alone) == {"text/html", "text/plain"}
+
+
+# ---- charts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "query --chart bar test_name n select test_name, count(*) as n from executions group by 1",
+        "query select cast(started_at as date) as day, count(*) as n from executions group by 1 --chart bar day n",
+        "query select day, pass_rate from pass_rate_daily order by day --chart line day pass_rate",
+        "query --chart heat day test_name select cast(started_at as date) as day, test_name, 1.5 as r from executions",
+        "query --chart heat verb status select verb, status from steps",
+        "query --chart bar 'a.b[0]:c' n select 'x' as \"a.b[0]:c\", 3 as n",
+        "query --chart line a b select 1 as a, 2 as b where false",
+        "query --chart bar tags n select ['a', null] as tags, 1.5::decimal(4,1) as n",
+    ],
+)
+def test_charts_are_pictures(sit: Sit, recorded: Path, line: str) -> None:
+    """Whatever the columns hold, there is a picture with words for who cannot see it, and the answer besides."""
+    bench = sit()
+    found = bench(line)
+    assert isinstance(found, pandas.DataFrame)
+    (bundle,) = bench.shown
+    assert png(bundle).width > 100
+    assert "<script" not in bundle["text/html"] and " chart of " in bundle["text/plain"]
+    assert 'alt="' in bundle["text/html"] and len(bundle["image/png"]) < 200_000
+
+
+def test_a_chart_of_a_column_draws_something(sit: Sit, home: Path) -> None:
+    """The picture is not blank: a bar three times as long has more of its colour."""
+
+    def coloured(n: int) -> int:
+        bench = sit()
+        bench(f"query --chart bar i n select 'a' as i, {n} as n union all select 'b', 30")
+        pixels = png(bench.shown[0]).convert("RGBA").convert("RGB").get_flattened_data()
+        return sum(1 for pixel in pixels if pixel == (76, 143, 214) or abs(pixel[2] - 214) + abs(pixel[0] - 76) < 12)
+
+    assert coloured(30) > coloured(3) > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("query --chart pie verb n select verb, 1 as n from steps", "no chart 'pie'; use bar, line, heat"),
+        ("query --chart bar vreb n select verb, 1 as n from steps", "no column 'vreb'.*did you mean verb"),
+        ("query from steps --chart bar verb", "three words"),
+        ("query --chart=bar from steps", "three words"),
+    ],
+)
+def test_a_chart_that_cannot_be_drawn_says_why(sit: Sit, recorded: Path, line: str, words: str) -> None:
+    """An unknown kind or column is named with what is near; missing words with the usage."""
+    with pytest.raises(UsageProblem, match=words):
+        sit()(line)
+
+
+# ---- %results, %dashboard ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_results_are_a_chart_and_a_table(sit: Sit, recorded: Path, view: str) -> None:
+    """Each usual question has a picture under the cell and a table as its value; hostile names are text."""
+    bench = sit()
+    table = bench(f"results {view}")
+    assert len(table) > 0 and len(bench.shown) == 1
+    assert png(bench.shown[0]).height > 40
+    assert "<img src=x" not in bench.html + table._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_results_of_nothing_draw_nothing(sit: Sit, home: Path, view: str) -> None:
+    """Without results there is one sentence and no chart."""
+    bench = sit()
+    assert len(bench(f"results {view}")) == 0 and bench.shown == []
+
+
+def test_the_dashboard_works_empty(sit: Sit, home: Path) -> None:
+    """A new project's dashboard says that there is nothing yet."""
+    bench = sit()
+    bench("dashboard")
+    assert bench.html.count("no results yet") == 3 and "nothing failed" in bench.html
+
+
+def test_the_dashboard_shows_tests_by_day(sit: Sit, recorded: Path) -> None:
+    """The worst test is first, each field says what passed, the trend is a line, and names are text."""
+    bench = sit()
+    bench("dashboard")
+    html = bench.html
+    assert html.index("&lt;img src=x") < html.index(">Cart<")
+    assert html.count("1 of 1 passed") >= 4 and html.count("0 of 1 passed") == 2
+    assert "<polyline" in html and "<img" not in html and "<script" not in html
+    assert "2 of 2" in html and "1 of 2" in html
+    bench.shown.clear()
+    bench("dashboard --days 1")
+    assert bench.html.count('<div class="jbts-bar">') == 1
+    with pytest.raises(UsageProblem, match="1 to 92"):
+        bench("dashboard --days 0")
+
+
+def test_one_execution_is_enough(sit: Sit, home: Path) -> None:
+    """With a single row every view, chart and the dashboard have something to show."""
+    log = Log(home)
+    about = {"test_name": "Only", "history_id": "h", "status": "failed", "started_at": NOON, "duration_ms": 5.0}
+    log.emit(Event("execution.finished", about, "r", "e", ts=NOON))
+    log.close()
+    bench = sit()
+    bench("dashboard")
+    assert "Only" in bench.html and "<circle" in bench.html
+    for view in ("latest", "failures"):
+        assert len(bench(f"results {view}")) == 1
+
+
+def test_lost_events_are_told_with_the_next_step(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be recorded is said once, with its reason, and in %jbts as long as the kernel lives."""
+    bench = Workbench(JBTS(environ={}), home=home, environ={})
+    bench.log.dropped, bench.log.last_error = 3, "No space left on device"
+    assert bench._newly_lost() == "3 events of this test could not be recorded: No space left on device"
+    assert bench._newly_lost() == ""
+    assert ("log", "3 events lost", "No space left on device") in bench.health()
+    bench.close()
