@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps docs clean
+.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-store docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -44,6 +44,10 @@ front-ends: ## the widgets' own tests, where Node is installed
 
 bench-steps: setup browser ## what a step costs
 	@$(BIN)/python benchmarks/steps.py
+
+bench-store: setup ## what recording costs, and what ten million steps take to ask
+	@$(BIN)/python benchmarks/store.py
+	@$(BIN)/python benchmarks/chaos.py
 
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs

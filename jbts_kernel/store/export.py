@@ -70,6 +70,7 @@ def export_parquet(home: Path, target: Path) -> int:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, home: Path, database: Path) -> None:
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"ATTACH {quoted(str(database))} AS {_PROJECT} (READ_ONLY)")
     connection.execute(f"SET VARIABLE {SPOOL_VARIABLE} = {quoted(str(Path(home).absolute() / SPOOL))}")
 

@@ -83,6 +83,7 @@ def _copy_newer(current: Path, private: Path, cut: str) -> None:
     import duckdb
 
     with duckdb.connect(str(private), config={"storage_compatibility_version": STORAGE, "threads": "1"}) as copy:
+        copy.execute("SET enable_progress_bar = false")
         copy.execute(f"ATTACH {quoted(str(current))} AS old (READ_ONLY)")
         copy.execute("CREATE SCHEMA internal")
         known = {table.sealed.partition(".")[2]: table for table in TABLES}

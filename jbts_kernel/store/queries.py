@@ -163,6 +163,7 @@ class Results:
             allowed = ", ".join(quoted(text) for text in sorted({spool, glob.escape(spool)}))
             connection.execute(f"SET allowed_directories = [{allowed}]")
             connection.execute("SET enable_external_access = false")
+            connection.execute("SET enable_progress_bar = false")  # it would be written among the answers
             connection.execute("SET python_enable_replacements = false")
             connection.execute("SET lock_configuration = true")
             yield connection

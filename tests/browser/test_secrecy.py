@@ -12,6 +12,11 @@ import pytest
 from PIL import Image
 
 from jbts_kernel.errors import StepFailed
+from jbts_kernel.store import documents
+from jbts_kernel.store.publish import publish
+from jbts_kernel.store.queries import Results
+from jbts_kernel.store.schema import TABLES
+from jbts_kernel.store.transfer import transfer
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
@@ -260,3 +265,27 @@ def test_the_lines_of_a_run_hold_none(trial: Trial) -> None:
     trial.bench.test("signing in")
     trial("navigate /labels.html")
     assert_nowhere(trial.bench.home, "open-sesame")
+
+
+def test_results_that_are_published_and_leave_hold_none(keeper: Trial, tmp_path: Path) -> None:
+    """Rows are compressed once published, so they are read out: neither they nor any export has the secret."""
+    keeper("navigate /fields.html")
+    keeper('type "#text" "${PW}"')
+    keeper(f"evaluate console.error({SECRET!r})")
+    keeper.fails('expect "#text" value "not ${PW}"', "ExpectationFailed", status="failed")
+    keeper("navigate /echo?key=${PW}")
+    home = keeper.bench.home
+    keeper.bench.close()
+    publish(home, wait=True)
+    results, out = Results(home), tmp_path / "out"
+    for table in TABLES:
+        said = "\n".join(str(value) for row in results.rows(f"FROM {table.name}").rows for value in row).encode()
+        assert said or table.name in ("analyses", "findings", "test_cases")
+        for spelling in spellings(SECRET):
+            assert spelling not in said, (table.name, spelling)
+    run = documents.latest_run(results)
+    documents.write_allure(results, run, out / "allure")
+    documents.write_junit(results, run, out / "junit.xml")
+    transfer(home, out / "shipped")
+    assert_nowhere(home)
+    assert_nowhere(out)
