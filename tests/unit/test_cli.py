@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from jbts_kernel import __version__, cli, errors
 from jbts_kernel.log import Log
@@ -249,3 +250,61 @@ def test_doctor_looks_for_the_grid(jbts: Jbts) -> None:
     done = jbts("doctor", JBTS_GRID_URL="http://127.0.0.1:9/wd/hub")
     assert done.returncode == 3
     assert "http://127.0.0.1:9/wd/hub does not answer" in done.stdout
+
+
+def test_query_into_a_file(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
+    """--output writes every row in each form; Parquet reads back with its types."""
+    for shape in ("csv", "json", "table", "parquet"):
+        file = tmp_path / f"answer.{shape}"
+        done = jbts("query", "select test_name, duration_ms, tags from executions", "-f", shape, "-o", str(file))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert file.stat().st_size > 0
+    with (tmp_path / "answer.parquet").open("rb") as file_:
+        rows = parquet.read_table(file_).to_pylist()
+    assert rows == [{"test_name": "\x1b[31m[red]danger", "duration_ms": 1500.0, "tags": ["a", "b"]}]
+    assert json.loads((tmp_path / "answer.json").read_text())[0]["duration_ms"] == 1500.0
+
+
+def test_a_file_that_cannot_be_written_is_named(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
+    """An output in a folder that is not there ends with 1 and one line."""
+    for shape in ("csv", "parquet"):
+        done = jbts("query", "from executions", "-f", shape, "-o", str(tmp_path / "no" / "file"))
+        assert done.returncode == 1 and "could not be written" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_export_goes_by_the_name(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
+    """A .duckdb is a database, an .xml is JUnit, anything else a folder of Parquet; --format says otherwise."""
+    log = Log(recorded)
+    log.emit(Event("run.finished", {"kind": "suite", "status": "passed", "started_at": 1.0}, run_id="r"))
+    log.close()
+    said = jbts("export", str(tmp_path / "a.duckdb"))
+    assert (said.returncode, said.stdout) == (0, f"{tmp_path / 'a.duckdb'}: 3 rows\n")
+    assert jbts("export", str(tmp_path / "parquet")).returncode == 0
+    assert (tmp_path / "parquet" / "executions.parquet").exists()
+    assert jbts("export", str(tmp_path / "j.xml")).stdout.endswith("1 test of run r\n")
+    assert "<testcase" in (tmp_path / "j.xml").read_text()
+    assert jbts("export", str(tmp_path / "allure"), "--format", "allure").stdout.endswith("1 execution of run r\n")
+    assert (tmp_path / "allure" / "e-result.json").exists()
+    assert jbts("export", str(tmp_path / "b.duckdb"), "--run", "r").returncode == 2
+
+
+def test_ship_and_import(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
+    """What is shipped to a folder can be imported elsewhere, and is known there the second time."""
+    central = tmp_path / "central"
+    assert jbts("ship", str(central)).stdout.startswith(f"{central}: 1 segment and 0 files taken over")
+    elsewhere = {"JBTS_HOME": str(tmp_path / "elsewhere")}
+    assert "1 segment" in jbts("import", str(central), **elsewhere).stdout
+    assert "1 known already" in jbts("import", str(central), **elsewhere).stdout
+    assert '"n": 1' in jbts("query", "select count(*) as n from executions", "-f", "json", **elsewhere).stdout
+    assert jbts("ship", "s3://bucket/results").returncode == 2
+    assert jbts("import", str(tmp_path / "nowhere")).returncode == 1
+
+
+def test_prune(jbts: Jbts, recorded: Path) -> None:
+    """--dry-run says what would go and deletes nothing; a time without a unit is not understood."""
+    assert "1 execution with 0 steps" in jbts("prune", "--keep", "90d", "--dry-run").stdout
+    assert '"n": 1' in jbts("query", "select count(*) as n from executions", "-f", "json").stdout
+    assert "deleted" in jbts("prune", "--keep", "90d").stdout
+    assert '"n": 0' in jbts("query", "select count(*) as n from executions", "-f", "json").stdout
+    wrong = jbts("prune", "--keep", "90")
+    assert wrong.returncode == 2 and "90d" in wrong.stderr
