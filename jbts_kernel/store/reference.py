@@ -18,6 +18,46 @@ ran, from the notebook (`%query`, `jbts.results.df`), from the command line (`jb
 Times are `TIMESTAMP` in UTC. Identifiers are text that sorts by time. Nothing ever writes to the file: each
 publication puts a new one in its place, and what is newer is read from the log in `.jbts/spool`, so the two
 belong together (the folder may be moved as a whole; `jbts export` makes a copy that stands alone).
+
+## Asking
+
+| you write | you get |
+| --- | --- |
+| `%query SQL`, `%%query` | the answer, a page at a time, sorted by the column you press |
+| `name = %query SQL` | a pandas data frame; with `--arrow` an Arrow table |
+| `%query SQL --chart bar day passed` | a picture too: `bar`, `line` or `heat`, with the columns along and up |
+| `jbts.results.df(sql, params)`, `.arrow`, `.rows` | the same from Python; `rows` needs no pandas |
+| `jbts query SQL -f table\\|csv\\|json\\|parquet [-o FILE]` | the same in a terminal |
+| `%results failures`, `%dashboard` | the usual questions, drawn |
+
+`${name}` in a question of the notebook, and `params` from Python, are bound: a value never becomes SQL. A question
+reads the results and nothing else: other files, the network, extensions and settings are out of its reach, so SQL
+from somebody else's notebook can be run.
+
+## What is kept, and how safely
+
+A step's rows are appended to a segment in `.jbts/spool` before the step returns. The killing of the process loses
+none of them. A power cut or a crash of the machine may lose the last seconds: set `JBTS.durable = True`
+(`JBTS_DURABLE=1`) where that matters, and each append waits for the disk (`fdatasync`), commonly some milliseconds.
+On a full disk steps go on; what could not be recorded is counted and said in the next card and by `%jbts`.
+
+A segment is sealed after 4 MiB, after five minutes, or when its process has ended. A low-priority process of the
+kernel, or `jbts publish`, puts sealed segments into the next generation of `results.duckdb`. An execution whose
+process died is `aborted` from the publication after its death. A day after their publication segments move to
+`spool/merged`: with them `results.duckdb` can be made again when it is lost (delete it, then `jbts publish`).
+
+| you type | it does |
+| --- | --- |
+| `jbts prune --keep 90d` | deletes executions that ended earlier, their part of the log, and files no row refers to |
+| `jbts export results.duckdb` | everything as one database that stands alone |
+| `jbts export results/` | everything as Parquet |
+| `jbts export junit.xml`, `jbts export DIR -f allure` | a run for CI servers and for Allure |
+| `jbts ship FOLDER` | sends what is sealed to a central folder (a share, a mounted bucket), each segment once |
+| `jbts import FOLDER` | takes over another machine's `.jbts`, or what machines have shipped, each segment once |
+
+A folder that was shipped to is a data folder itself: `JBTS_HOME=FOLDER jbts query ...`. Its rows are there when
+the shipping command has ended. Files an older version wrote are upgraded by the first publication; an older version
+leaves a newer file alone and says that it must be upgraded.
 """
 
 

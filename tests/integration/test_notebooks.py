@@ -20,7 +20,8 @@ from jbts_kernel.store.queries import Results
 from jbts_kernel.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [path for path in ALL if path.stem != "dashboard"]  # which tests nothing, and shows what others did
 RUN = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(240)]
 LONGEST = 200.0
 PASSWORDS = ("copper-pine", "oak-and-iron", "walnut-and-wool")
@@ -89,7 +90,7 @@ def declared(notebook: Path) -> dict[str, list[str]]:
     return {match[1]: match[2].split(",") for match in found if match}
 
 
-@each
+@pytest.mark.parametrize("notebook", ALL, ids=lambda path: path.stem)
 def test_notebook_is_kept_clean(notebook: Path) -> None:
     """A notebook holds no outputs, no ids made by chance and nothing an editor would rewrite."""
     text = notebook.read_text(encoding="utf-8")
@@ -106,6 +107,17 @@ def test_notebook_is_kept_clean(notebook: Path) -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", cell["id"]) and not re.fullmatch(r"[0-9a-f]{8}", cell["id"])
         if cell["cell_type"] == "code":
             assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@pytest.mark.kernel
+@pytest.mark.slow
+def test_the_dashboard_runs_on_nothing(papermill: Any) -> None:
+    """dashboard.ipynb passes in an empty project, shows something in every cell, and keeps no widget."""
+    ran = papermill(ROOT / "notebooks" / "dashboard.ipynb")
+    assert ran.code == 0, ran.said
+    shown = [ran.cells[name] for name in ("dashboard", "latest", "failures", "flaky", "slowest", "usage")]
+    assert all(cell["outputs"] for cell in shown)
+    assert "application/vnd.jupyter.widget-view+json" not in json.dumps(shown)
 
 
 @each
