@@ -33,7 +33,7 @@ function render({ model, el }) {
   const body = table.createTBody();
   wide.append(table);
   const bar = make("nav");
-  const [first, back, where, next, last] = ["⏮", "◀", null, "▶", "⏭"].map((sign) => make(sign ? "button" : "span", sign ?? ""));
+  const [first, back, where, next, last] = ["«", "‹", null, "›", "»"].map((sign) => make(sign ? "button" : "span", sign ?? ""));
   [[first, "first page"], [back, "page before"], [next, "next page"], [last, "last page"]].forEach(([button, label]) => {
     button.type = "button";
     button.title = label;
