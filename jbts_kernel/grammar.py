@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import re
 import types
 import typing
@@ -183,6 +184,9 @@ class Signature:
                 words.append(f"[{p.option}{value}]" + ("..." if p.repeated else ""))
         return " ".join(words)
 
+
+LARGEST = 10_000_000
+"""Numbers are times, counts and statuses; what is larger (or infinite, or not a number) is a slip."""
 
 _KINDS: dict[Any, str] = {str: "text", bool: "flag", float: "number", int: "integer", Any: "text"}
 
@@ -397,8 +401,10 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         if parameter.variadic:
             values[parameter.name] = tuple(convert(parameter, v) for v in rest)
             rest = []
-        elif rest:
+        elif rest and not (rest[0] is None and not parameter.required):
             values[parameter.name] = convert(parameter, rest.pop(0))
+        elif rest:
+            rest.pop(0)
     if rest:
         raise UsageProblem(f"page.{signature.verb} was given {len(rest)} value(s) too many: {clip(repr(rest[0]))}")
     for name, value in kwargs.items():
@@ -409,7 +415,7 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
             raise UsageProblem(f"page.{signature.verb} has no argument {name!r}; {hint}", word=name)
         if value is None:
             continue
-        if named.repeated and not isinstance(value, str):
+        if named.repeated and isinstance(value, (list, tuple)):
             values[named.name] = tuple(convert(named, v) for v in value)
         else:
             converted = convert(named, value)
@@ -445,27 +451,48 @@ def _split_common(signature: Signature, values: dict[str, Any]) -> tuple[dict[st
 def convert(parameter: Parameter, value: Any) -> Any:
     """A word as the parameter's kind. A word that still holds ``${...}`` passes: it is converted
     again after it has been filled in."""
-    if isinstance(value, str) and "${" in value:
-        return value
+    name = parameter.name if parameter.positional else parameter.option
+    if isinstance(value, str):
+        _check_characters(name, value)
+        if "${" in value:
+            return value
+    elif not isinstance(value, (int, float, os.PathLike)) and not (
+        parameter.kind == "names" and isinstance(value, (list, tuple))
+    ):
+        raise UsageProblem(f"{name} takes a text, a number or a path, not {type(value).__name__}", word=name)
     if parameter.kind == "choice" and value not in parameter.choices:
         near = nearest(str(value), parameter.choices)
         listed = f"did you mean {near}?" if near else "use " + ", ".join(parameter.choices)
         raise UsageProblem(f"{parameter.metavar} cannot be {clip(str(value))!r}; {listed}", word=str(value))
     if parameter.kind == "flag":
-        return bool(value)
+        if not isinstance(value, bool):
+            raise UsageProblem(f"{name} is True or False, not {clip(repr(value))}", word=str(value))
+        return value
     if parameter.kind in ("number", "integer"):
         try:
-            return float(value) if parameter.kind == "number" else int(value)
-        except (TypeError, ValueError):
-            what = "a number" if parameter.kind == "number" else "a whole number"
-            name = parameter.name if parameter.positional else parameter.option
+            number = float(value) if parameter.kind == "number" else int(value)
+            if not 0 <= number < LARGEST or (isinstance(value, float) and value != number):
+                raise ValueError
+            return number
+        except (TypeError, ValueError, OverflowError):
+            what = "a number from 0" if parameter.kind == "number" else "a whole number from 0"
             raise UsageProblem(f"{name} must be {what}, not {clip(str(value))!r}", word=str(value)) from None
     if parameter.kind == "names":
+        if not isinstance(value, (str, list, tuple)):
+            raise UsageProblem(f"{name} takes names, like A,B, not {clip(repr(value))}", word=name)
         names = value.split(",") if isinstance(value, str) else value
         return tuple(str(name).strip() for name in names if str(name).strip())
     if parameter.kind == "chart":
         return value if isinstance(value, str) else tuple(str(word) for word in value)
     return value if isinstance(value, str) else str(value)
+
+
+def _check_characters(name: str, value: str) -> None:
+    """Raise for what no page, file name or log can hold."""
+    if "\0" in value:
+        raise UsageProblem(f"{name} holds a NUL character; leave it out", word=name)
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise UsageProblem(f"{name} holds half of a character (a lone surrogate); decode the text as UTF-8", word=name)
 
 
 def render(signature: Signature, arguments: Mapping[str, Any]) -> str:
@@ -559,7 +586,16 @@ def nearest(word: str, names: Iterable[str], count: int = 1) -> str:
     return ", ".join(difflib.get_close_matches(word, listed, n=count, cutoff=0.6))
 
 
+# C0 and C1 control characters, and the marks that turn the direction of writing around
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text with control characters written out (``\\x1b``), so that a terminal only shows them."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+
+
 def clip(text: str, limit: int = 80) -> str:
-    """The text on one line, cut in the middle to ``limit`` characters, for messages."""
-    text = " ".join(text.split())
+    """The text on one line, cut in the middle to ``limit`` characters, for messages and cards."""
+    text = printable(" ".join(text.split()))
     return text if len(text) <= limit else f"{text[: limit - 20]}...{text[-17:]}"

@@ -323,9 +323,7 @@ def _let_arrive(stage: Stage) -> None:
 def _outline(stage: Stage) -> Box | None:
     if stage.box is None:
         return None
-    dx, dy = stage.session.frame_offset
-    b = stage.box
-    return Box(b.x + dx, b.y + dy, b.width, b.height)
+    return stage.session.placement.box(stage.box)
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ class Stage:
     def driver(self) -> Any:
         return self.session.driver
 
-    def find(self, locator: str, *wants: str, at: tuple[float, float] | None = None) -> Found:
+    def find(self, locator: str, *wants: str, at: tuple[float, float] | None = None, tick: bool = False) -> Found:
         """The one ready element a locator means; its box becomes the outline in the card."""
         found = actionability.find(
             self.session,
@@ -63,6 +63,7 @@ class Stage:
             wants=wants,
             first=self.step.options.first,
             at=at,
+            tick=tick,
             testid=self.settings.testid_attribute,
         )
         self.element, self.box = found.element, found.box

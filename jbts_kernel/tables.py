@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from .grammar import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,9 +33,6 @@ STATUS_STYLES = {
     "skipped": "dim",
 }
 
-# C0 and C1 control characters, and the marks that turn the direction of writing around
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
 
 class Rows(Protocol):
     """What is shown: :class:`jbts_kernel.store.queries.Table`."""
@@ -45,11 +43,6 @@ class Rows(Protocol):
     def rows(self) -> Any: ...
     @property
     def truncated(self) -> bool: ...
-
-
-def printable(text: str) -> str:
-    """The text with control characters written out (``\\x1b``), so that a terminal only shows them."""
-    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def cell(value: Any, width: int = CELL) -> Text:

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..grammar import clip
 from ..models import Box
+from .cdp import CommandRefused
 from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
@@ -37,12 +38,17 @@ _STUCK = {
     "readonly": "it cannot be edited",
     "moving": "it keeps moving",
     "offscreen": "it cannot be scrolled into view",
+    "inert": "it is inert: a modal dialog is open, or its part of the page is switched off",
+    "untouchable": "the pointer passes through it (pointer-events: none)",
+    "unfocusable": "it cannot take the keyboard focus",
     "stale": "it was being replaced all the time",
 }
 _NEXT = {
     "hidden": "something has to open first; or wait for it: %wait LOC --state visible --timeout 30",
     "disabled": "something has to enable it first, a required field perhaps",
     "covered": "close what covers it first",
+    "inert": "close the dialog first, or wait until the page is ready",
+    "unfocusable": "name the field itself; %press KEYS alone goes to whatever has the focus",
     "moving": "an animation that never ends? name an element that rests",
 }
 
@@ -89,26 +95,48 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
     framed = bool(session.frames) and command not in _ANYWHERE
     try:
         session.browser.limit("script", limit)
+        if command == "covers":  # what a closed root shows is in the picture too
+            arguments["closed"] = session.closed_roots()
         answer = session.page(command, slice=deadline.slice_ms, framed=framed, **arguments)
+        if answer.get("none") or answer.get("state") == "absent":  # it may be in a closed shadow root
+            closed = session.closed_roots()
+            if closed:
+                answer = session.page(command, slice=1, framed=framed, closed=closed, **arguments)
     except WebDriverException as error:
         # chromedriver says "script timeout" at once when the document is replaced under a script
         early = isinstance(error, TimeoutException) and time.monotonic() - begun < limit / 2
         if early or transitional(error):
             return {"state": "stale", "again": True}
         raise translate(error, deadline.seconds, session.dialog) from error
+    except CommandRefused as error:
+        if framed and "frame" in error.message.lower():
+            raise _unframed() from None
+        if not transitional(error):
+            raise
+        return {"state": "stale", "again": True}
     except (HTTPError, OSError) as error:
         raise translate(error, deadline.seconds) from error
     if answer.get("state") == "invalid":
-        raise _invalid(arguments, answer)
+        raise _invalid(arguments, answer) if answer.get("ours") else _hindered(answer)
     if answer.get("state") == "unframed":
-        raise TabGone("the current frame is gone; go on with %frame main")
+        raise _unframed()
     return answer
+
+
+def _unframed() -> TabGone:
+    return TabGone("the current frame is gone; go on with %frame main")
+
+
+def _hindered(answer: dict[str, Any]) -> StepProblem:
+    """The page script ran into something only the page can have put there."""
+    return StepProblem(
+        f"the page has changed what scripts rely on ({clip(str(answer.get('message')), 160)}); "
+        "%evaluate and %screenshot may still work there"
+    )
 
 
 def _invalid(arguments: dict[str, Any], answer: dict[str, Any]) -> LocatorInvalid:
     message = str(answer.get("message", ""))
-    if message == "NO_ROLES":
-        return LocatorInvalid("this browser cannot look elements up by role; use text=, label= or CSS instead")
     chain = arguments.get("chain") or [part for one in arguments.get("chains", ()) for part in one] or [{}]
     wrong = next(
         (part["value"] for part in chain if part.get("value") and part["value"] in message),
@@ -125,12 +153,14 @@ def find(
     wants: tuple[str, ...] = (),
     first: bool = False,
     at: tuple[float, float] | None = None,
+    tick: bool = False,
     testid: str = "data-testid",
 ) -> Found:
     """The one element a locator means, once it is ready.
 
     ``wants`` adds to "attached and visible": enabled, editable, point (at rest, in view, and the
-    press would reach it).
+    press would reach it), focus (it has taken the keyboard focus). With ``tick`` a label stands for its
+    control, and the label is what is pressed where the control itself is not drawn.
 
     Raises:
         ElementNotFound, ElementAmbiguous, NotActionable, LocatorInvalid, and the session's faults.
@@ -138,7 +168,9 @@ def find(
     chain = as_json(locator)
     begun = deadline.elapsed
     while True:
-        answer = attempt(session, deadline, "element", chain=chain, wants=wants, first=first, at=at, testid=testid)
+        answer = attempt(
+            session, deadline, "element", chain=chain, wants=wants, first=first, at=at, tick=tick, testid=testid
+        )
         if answer["state"] == "ready":
             box = answer["box"]
             return Found(
@@ -178,7 +210,7 @@ def _stuck(
         return not_found(session, locator, chain, deadline, testid)
     what = answer.get("matches", [{}])[0].get("text", "") if answer.get("matches") else ""
     why = f"{clip(str(answer.get('by')), 120)} covers it" if state == "covered" else _STUCK.get(state, state)
-    hint = _NEXT.get(state)
+    hint = f"press its label: {answer['label']}" if state == "hidden" and answer.get("label") else _NEXT.get(state)
     return NotActionable(
         f"{clip(locator)} cannot be acted on: {why}, for {waited}",
         hints=tuple(h for h in (f"the element: {what}" if what else "", hint or "") if h),

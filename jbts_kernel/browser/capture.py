@@ -6,13 +6,15 @@ import hashlib
 import io
 import os
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import TabGone
-from ..models import Artifact
+from ..models import Artifact, Box
 from .engine import Session
 from .locators import as_json
+from .placement import TAB
 
 if TYPE_CHECKING:
     from ..stage import Stage
@@ -69,11 +71,11 @@ def covered(stage: Stage, png: bytes, origin: tuple[float, float], *, document: 
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
     scale = float(stage.session.evaluate("devicePixelRatio") or 1)
-    dx, dy = (0.0, 0.0) if answer["top"] else stage.session.frame_offset
-    if document:
-        dx, dy = dx + answer["x"], dy + answer["y"]
+    frame = TAB if answer["top"] else stage.session.placement
+    dx, dy = (answer["x"], answer["y"]) if document else (0.0, 0.0)
     draw = ImageDraw.Draw(image)
-    for box in boxes:
+    for measured in boxes:
+        box = asdict(frame.box(Box(**measured)))
         left, top = (box["x"] + dx - origin[0]) * scale - 2, (box["y"] + dy - origin[1]) * scale - 2
         right, bottom = left + box["width"] * scale + 4, top + box["height"] * scale + 4
         if right > left and bottom > top:

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
+from . import world
 from .cdp import Channel, CommandRefused, answer, browser_url
-from .engine import Browser, Download, Session
+from .engine import PAGE_SCRIPT, Browser, Download, Session
 from .faults import dialog_open
 from .launch import DEVICES, LaunchSpec, start
+from .placement import TAB, Placement
 from .signals import Dialog
 
 DOWNLOADS_KEPT = 200
+# A tab the page opens waits until we listen; without this the driver never gets it.
+_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
 
 
@@ -43,6 +47,7 @@ class ChromiumBrowser(Browser):
         self._targets: dict[str, Target] = {}
         self._gone: set[str] = set()
         self._by_session: dict[str, str] = {}
+        self._frames: dict[str, str] = {}
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self.downloads: dict[str, Download] = {}
@@ -80,17 +85,16 @@ class ChromiumBrowser(Browser):
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
             "Target.setAutoAttach",
-            {
-                "autoAttach": True,
-                # a tab the page opens waits until we listen; without this the driver never gets it
-                "waitForDebuggerOnStart": True,
-                "flatten": True,
-                "filter": [{"type": "page"}],
-            },
+            {**_ATTACH, "filter": [{"type": "page"}]},
         )
 
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
-        if method == "Target.attachedToTarget":
+        if method == "Target.attachedToTarget" and params["targetInfo"]["type"] == "iframe":
+            self._attach_frame(params["targetInfo"]["targetId"], params["sessionId"], session_id or "")
+        elif method == "Target.detachedFromTarget" and session_id is not None:
+            self._frames.pop(params.get("targetId", ""), None)
+            self._by_session.pop(params["sessionId"], None)
+        elif method == "Target.attachedToTarget":
             info = params["targetInfo"]
             target = Target(
                 info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
@@ -128,9 +132,25 @@ class ChromiumBrowser(Browser):
         elif key in self.downloads and state in ("completed", "canceled"):
             self.downloads[key] = replace(self.downloads[key], state=state)
 
-    def _prepare(self, target: Target) -> None:
+    def _attach_frame(self, frame_id: str, session_id: str, parent: str) -> None:
+        """A frame of another site has a process and a session of its own; what it says is its tab's."""
+        with self._arrived:
+            self._frames[frame_id] = session_id
+            self._by_session[session_id] = self._by_session.get(parent, "")
+        self._listen_to(session_id)
+        self.channel.post("Runtime.runIfWaitingForDebugger", session=session_id)
+
+    def frame_session(self, frame_id: str) -> str | None:
+        """The DevTools session of a frame that lives in a process of its own."""
+        return self._frames.get(frame_id)
+
+    def _listen_to(self, session_id: str) -> None:
         for domain in _DOMAINS:
-            self.channel.post(domain, session=target.session_id)
+            self.channel.post(domain, session=session_id)
+        self.channel.post("Target.setAutoAttach", {**_ATTACH, "filter": [{"type": "iframe"}]}, session_id)
+
+    def _prepare(self, target: Target) -> None:
+        self._listen_to(target.session_id)
         self._emulate(target, self._viewports.get(target.context_id, self.spec.viewport))
         self.channel.post("Runtime.runIfWaitingForDebugger", session=target.session_id)
 
@@ -308,6 +328,30 @@ class ChromiumSession(Session):
         if not asked.done() and self.dialog is not None:  # the page stands still until it is answered
             raise dialog_open(self.dialog)
         return answer(asked, command, 0 if asked.done() else 0.01).get("result", {}).get("value")
+
+    def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._ask(self.frames, command, arguments)
+        except CommandRefused:
+            if not self.frames or arguments.get("framed", True):
+                raise
+            return self._ask([], command, arguments)  # the frame is gone; what is asked is of its page anyway
+
+    def _ask(self, frames: list[Any], command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return world.run(self, PAGE_SCRIPT, command, arguments, frames, self.browser.script_limit)
+        except world.OutOfReach:  # a driver that names elements in its own way
+            return super()._page(command, arguments)
+
+    def place_frame(self) -> Placement:
+        self.placement = TAB
+        for depth, element in enumerate(self.frames):
+            inset = self._ask(self.frames[:depth], "inset", {"el": element})
+            self.placement = self.placement.holding(Placement(**inset))
+        return self.placement
+
+    def closed_roots(self) -> list[Any]:
+        return world.closed_roots(self, self.frames)
 
     def open_tab(self) -> str:
         opened = self.browser.channel.call(

@@ -18,9 +18,10 @@ from typing import Any, Literal
 from ..errors import StepProblem, Unsupported
 from .faults import dialog_open
 from .launch import LaunchSpec
+from .placement import TAB, Placement
 from .signals import Dialog, Signals
 
-PAGE_SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+PAGE_SCRIPT = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("roles.js", "page.js"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class Browser(ABC):
             getattr(self.driver, {"page_load": "set_page_load_timeout", "script": "set_script_timeout"}[kind])(seconds)
             self._timeouts[kind] = seconds
 
+    @property
+    def script_limit(self) -> float:
+        """Seconds a script may take, as :meth:`limit` told the driver."""
+        return self._timeouts.get("script", 30.0)
+
     # ---- waiting ----------------------------------------------------------------------------------
     def wait_for(self, condition: Callable[[], Any], timeout: float) -> bool:
         """Wait until ``condition()`` holds, looking again at every tab, dialog and download event."""
@@ -118,7 +124,7 @@ class Session(ABC):
         self.name = name
         self.handle = handle
         self.frames: list[Any] = []
-        self.frame_offset = (0.0, 0.0)
+        self.placement = TAB
         self.downloads: Path | None = None
         self.tabs_before: set[str] = set()
         self.pointer = (0, 0)
@@ -137,7 +143,7 @@ class Session(ABC):
     def switch(self, handle: str) -> None:
         """Make a tab the current one."""
         self.driver.switch_to.window(handle)
-        self.handle, self.frames, self.frame_offset = handle, [], (0.0, 0.0)
+        self.handle, self.frames, self.placement = handle, [], TAB
         self.browser.active = self
 
     def enter(self, element: Any) -> None:
@@ -153,20 +159,16 @@ class Session(ABC):
         for element in kept:
             self.enter(element)
 
-    def place_frame(self) -> tuple[float, float]:
-        """Where the current frame's own viewport begins in the tab's, now, in CSS pixels. Pages scroll
-        and move, so it is measured when it is needed."""
+    def place_frame(self) -> Placement:
+        """Where the current frame's own viewport lies in the tab's, now. Pages scroll and move, so it is
+        measured when it is needed."""
+        self.placement = TAB
         if self.frames:
-            left = top = 0.0
             self.driver.switch_to.default_content()
             for element in self.frames:
-                inset = self.page("inset", el=element)
-                left, top = left + float(inset["x"]), top + float(inset["y"])
+                self.placement = self.placement.holding(Placement(**self.page("inset", el=element)))
                 self.driver.switch_to.frame(element)
-            self.frame_offset = (left, top)
-        else:
-            self.frame_offset = (0.0, 0.0)
-        return self.frame_offset
+        return self.placement
 
     @property
     @abstractmethod
@@ -206,10 +208,18 @@ class Session(ABC):
         """
         if self.dialog is not None:
             raise dialog_open(self.dialog)
+        return self._page(command, arguments)
+
+    def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments)
         if not isinstance(found, dict):
             raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
         return found
+
+    def closed_roots(self) -> list[Any]:
+        """The closed shadow roots of the current frame's document, where the browser tells; the page script
+        takes them as ``closed``."""
+        return []
 
     @abstractmethod
     def evaluate(self, expression: str, timeout: float = 10) -> Any:

@@ -37,6 +37,9 @@ _TRANSITIONAL = (
     "aborted by navigation",
     "inspected target navigated or closed",
     "frame was detached",
+    "promise was collected",
+    "no frame for given id",
+    "node with given id",
     "no such execution context",
     "uniquecontextid not found",
 )
@@ -124,6 +127,15 @@ def translate(error: BaseException, timeout: float, dialog: Dialog | None = None
         return LocatorInvalid(f"the browser cannot read that locator: {clip(text, 200)}")
     if any(words in low for words in _GONE):
         return BrowserGone(f"the browser is gone ({clip(text, 160)}); the next step starts a new one")
+    if isinstance(error, theirs.MoveTargetOutOfBoundsException):
+        return NotActionable(
+            "that point is outside the viewport; %scroll there first, or give the page a larger %window"
+        )
+    if "runtime.callfunctionon" in low:
+        return StepProblem(
+            "the page has replaced JSON, or given all objects a toJSON, which the driver's own scripts need; "
+            "reading, expecting, selecting and screenshots work there"
+        )
     navigation = navigation_failed("the page", text)
     if navigation:
         return navigation

@@ -31,6 +31,8 @@ KEYS = {
 
 def chord(text: str) -> list[str]:
     """``Control+Shift+A`` as key values in the order they go down. Raises :class:`StepProblem`."""
+    if text == "":
+        raise StepProblem("no key is named; use Enter, Control+A, Shift+Tab")
     names = ["+"] if text == "+" else [n or "+" for n in re.split(r"\+(?=.)", text)]
     keys = []
     for i, name in enumerate(names):
@@ -62,9 +64,13 @@ def perform(session: Session, sources: list[dict[str, Any]]) -> None:
     session.driver.execute(Command.W3C_ACTIONS, {"actions": sources})
 
 
+def _rounded(x: float, y: float) -> dict[str, int]:
+    return {"x": round(x), "y": round(y)}
+
+
 def move(x: float, y: float, duration: int = 0) -> dict[str, Any]:
     """A pointer move to a point of the viewport, in CSS pixels."""
-    return {"type": "pointerMove", "duration": duration, "x": round(x), "y": round(y), "origin": "viewport"}
+    return {"type": "pointerMove", "duration": duration, **_rounded(x, y), "origin": "viewport"}
 
 
 def down(button: int = 0) -> dict[str, Any]:
@@ -78,12 +84,12 @@ def up(button: int = 0) -> dict[str, Any]:
 def pointer(session: Session, actions: list[dict[str, Any]], held: Sequence[str] = ()) -> None:
     """Run pointer actions, with keys held down around them. Points are of the current frame's viewport;
     chromedriver takes them for the tab's, so the frame's place is added."""
-    left, top = session.place_frame()
+    frame = session.place_frame()
     moves = [a for a in actions if a["type"] == "pointerMove"]
     if moves:
         session.pointer = (moves[-1]["x"], moves[-1]["y"])
-    if left or top:
-        actions = [{**a, "x": round(a["x"] + left), "y": round(a["y"] + top)} if a in moves else a for a in actions]
+    if session.frames:
+        actions = [{**a, **_rounded(*frame.point(a["x"], a["y"]))} if a in moves else a for a in actions]
     source = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
     if held:
         rest = [{"type": "pause", "duration": 0}]

@@ -41,7 +41,6 @@ _DRIVERS = {
 }
 
 # Quiet on the network and steady in the background; none of these changes what a page may do.
-# ComputedAccessibilityInfo lets the page script ask the browser for an element's role and name.
 CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-background-timer-throttling",
@@ -53,7 +52,6 @@ CHROMIUM_FLAGS = (
     "--disable-search-engine-choice-screen",
     "--disable-sync",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
-    "--enable-blink-features=ComputedAccessibilityInfo",
     "--hide-scrollbars",
     "--mute-audio",
     "--no-default-browser-check",
@@ -101,9 +99,15 @@ DEVICES: Mapping[str, Device] = {
 }
 
 
+LARGEST_VIEWPORT = 8192
+"""A picture of more takes longer than a step."""
+
+
 def parse_viewport(text: str) -> tuple[int, int]:
     """``1280x800`` as (1280, 800). Raises :class:`ConfigProblem` with an example otherwise."""
     match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×]\s*(\d{2,5})\s*", text)
+    if match is not None and max(int(size) for size in match.groups()) > LARGEST_VIEWPORT:
+        raise ConfigProblem(f"a viewport is at most {LARGEST_VIEWPORT} pixels wide and high, not {text!r}")
     if match is None:
         raise ConfigProblem(f"a viewport is WIDTHxHEIGHT in pixels, like 1280x800, not {text!r}")
     return int(match.group(1)), int(match.group(2))

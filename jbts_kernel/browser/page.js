@@ -2,7 +2,7 @@
 // the engine caches its compilation), so nothing of ours is left in the page for it to see or change.
 // Called as the body of an asynchronous WebDriver script: (command, args, done).
 const [command, args, done] = arguments;
-const HIDDEN_TEXT = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "TITLE"]);
+const HIDDEN_TEXT = new Set(["script", "style", "noscript", "template", "head"]);
 const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();
 const squeeze = (text) => (text || "").replace(/[\s\u00a0]+/g, "").toLowerCase();
 const clip = (text, limit) => (text.length > limit ? text.slice(0, limit - 1) + "\u2026" : text);
@@ -10,27 +10,32 @@ const matches = (text, part) => part.exact ? fold(text) === fold(part.value)
   : fold(text).toLowerCase().includes(fold(part.value).toLowerCase());
 
 class Invalid extends Error {}
+// A host does not show its closed root; the driver knows it and passes it in.
+const closed = new Map((args.closed || []).map((root) => [root.host, root]));
+const shadowOf = (el) => el.shadowRoot || closed.get(el) || null;
 
 // ---- finding ------------------------------------------------------------------------------------
-function* scopes(root) {  // root and every open shadow root below it
+function* scopes(root) {  // root and every shadow root below it that is open or was passed in
   yield root;
-  const own = root.shadowRoot ? [root] : [];
-  for (const host of [...own, ...root.querySelectorAll("*")]) if (host.shadowRoot) yield* scopes(host.shadowRoot);
+  for (const host of [root, ...root.querySelectorAll("*")]) if (shadowOf(host)) yield* scopes(shadowOf(host));
 }
 const everywhere = (root, css) => [...scopes(root)].flatMap((scope) => [...scope.querySelectorAll(css)]);
 
 function visible(el) {
-  if (el.nodeName === "OPTION" || el.nodeName === "OPTGROUP") return visible(el.closest("select") || el.parentElement);
+  if (el.localName === "option" || el.localName === "optgroup") return visible(el.closest("select") || el.parentElement);
   const style = el.ownerDocument.defaultView.getComputedStyle(el);
   if (style.display === "contents") return [...el.children].some(visible) || fold(el.textContent) !== "";
   if (style.visibility !== "visible") return false;
+  if (el.checkVisibility && !el.checkVisibility()) return false;  // what a closed <details> holds has a box
   const box = el.getBoundingClientRect();
-  return box.width > 0 && box.height > 0;
+  return drawn(el) ? box.width > 0 || box.height > 0 : box.width > 0 && box.height > 0;
 }
+const drawn = (el) => el instanceof SVGGeometryElement;  // a line may have no height, a ring no middle
 function textOf(el) {
-  if (el.nodeName === "INPUT") return /^(button|submit|reset)$/.test(el.type) ? el.value : "";
+  if (el.localName === "input") return /^(button|submit|reset)$/.test(el.type) ? el.value : "";
   const text = el.innerText === undefined ? el.textContent : el.innerText;
-  return el.shadowRoot ? `${text} ${[...el.shadowRoot.children].filter((c) => !HIDDEN_TEXT.has(c.nodeName)).map(textOf).join(" ")}` : text;
+  const shadow = shadowOf(el);
+  return shadow ? `${text} ${[...shadow.children].filter((c) => !HIDDEN_TEXT.has(c.localName)).map(textOf).join(" ")}` : text;
 }
 const unseen = (el) => Math.min(el.offsetWidth ?? 2, el.offsetHeight ?? 2) <= 1;  // text for screen readers only
 // The parent in the tree that is drawn: what a slot shows lies inside the slot.
@@ -40,22 +45,22 @@ function byText(root, part) {
   const wanted = squeeze(part.value);
   const found = [];
   for (const el of everywhere(root, "*")) {
-    if (HIDDEN_TEXT.has(el.nodeName) || el.closest("head")) continue;
-    const raw = el.nodeName === "INPUT" ? textOf(el) : el.textContent;
+    if (HIDDEN_TEXT.has(el.localName) || el.closest("head")) continue;
+    const raw = el.localName === "input" ? textOf(el) : el.textContent;
     if (!squeeze(raw).includes(wanted)) continue;
     if (!visible(el) || unseen(el)) continue;
     const shown = textOf(el);  // as CSS cases it; the markup's own case is as good, if the text is seen
-    if (matches(shown, part) || (el.nodeName !== "SELECT" && squeeze(shown).includes(wanted) && matches(raw, part))) found.push(el);
+    if (matches(shown, part) || (el.localName !== "select" && squeeze(shown).includes(wanted) && matches(raw, part))) found.push(el);
   }
   const outer = new Set();
   for (const el of found) for (let p = parentOf(el); p && !outer.has(p); p = parentOf(p)) outer.add(p);
-  return found.filter((el) => !outer.has(el) && el.nodeName !== "OPTION");
+  return found.filter((el) => !outer.has(el) && el.localName !== "option");
 }
 const referenced = (el, attribute) => (el.getAttribute(attribute) || "").split(/\s+/).filter(Boolean)
   .map((id) => el.getRootNode().getElementById?.(id)).filter(Boolean).map((e) => e.textContent).join(" ");
 function labelsOf(el) {
   const texts = [];
-  if (el.labels) for (const label of el.labels) texts.push(ownLabelText(label, el));
+  for (const label of labelsFor(el)) texts.push(ownLabelText(label, el));
   if (el.hasAttribute("aria-labelledby")) texts.push(referenced(el, "aria-labelledby"));
   if (el.hasAttribute("aria-label")) texts.push(el.getAttribute("aria-label"));
   return texts;
@@ -70,27 +75,21 @@ function byLabel(root, part) {
   return everywhere(root, css).filter((el) => labelsOf(el).some((text) => matches(text, part)));
 }
 
-const ROLE_CSS = {
-  button: "button,input,summary,[role]", link: "a,area,[role]", checkbox: "input,[role]", radio: "input,[role]",
-  textbox: "input,textarea,[contenteditable],[role]", searchbox: "input,[role]", spinbutton: "input,[role]",
-  slider: "input,[role]", combobox: "select,input,button,[role]", listbox: "select,datalist,[role]", option: "option,[role]",
-  heading: "h1,h2,h3,h4,h5,h6,[role]", img: "img,svg,[role]", image: "img,svg,[role]", list: "ul,ol,menu,[role]",
-  listitem: "li,[role]", table: "table,[role]", row: "tr,[role]", cell: "td,[role]", columnheader: "th,[role]",
-  rowheader: "th,[role]", dialog: "dialog,[role]", navigation: "nav,[role]", main: "main,[role]", article: "article,[role]",
-};
-const ROLE_NAMES = { img: ["img", "image"], image: ["img", "image"], none: ["none", "presentation"], presentation: ["none", "presentation"] };
 function hasRoleState(el, [key, value, exact]) {
-  if (key === "name") return matches(el.computedName, { value, exact });
-  if (key === "level") return String(el.getAttribute("aria-level") || (/^H([1-6])$/.exec(el.nodeName) || [])[1]) === value;
+  if (key === "name") return matches(named(el), { value, exact });
+  if (key === "level") return String(el.getAttribute("aria-level") || (/^h([1-6])$/.exec(el.localName) || [])[1]) === value;
   if (key === "disabled") return String(disabled(el)) === value;
   const own = { checked: el.indeterminate ? "mixed" : el.checked, selected: el.selected, expanded: el.open }[key];
   return String(el.getAttribute(`aria-${key}`) ?? own ?? "false") === value;
 }
+function named(el) {
+  if (!memo.names.has(el)) memo.names.set(el, nameOf(el));
+  return memo.names.get(el);
+}
 function byRole(root, part) {
-  if (!("computedRole" in Element.prototype)) throw new Invalid("NO_ROLES");
-  const names = ROLE_NAMES[part.value] || [part.value];
-  return everywhere(root, ROLE_CSS[part.value] || "*").filter((el) => names.includes(el.computedRole) && visible(el)
-    && part.attributes.every((attribute) => hasRoleState(el, attribute)));
+  const role = SAME_ROLE[part.value] || part.value;
+  return everywhere(root, "*").filter((el) => roleOf(el) === role
+    && part.attributes.every((attribute) => hasRoleState(el, attribute)) && visible(el));
 }
 
 function find(root, part, nested) {
@@ -148,8 +147,8 @@ function suggest(el) {  // the first locator of the usual order that means this 
   const testid = el.getAttribute(args.testid || "data-testid");
   if (testid) tries.push(["testid", testid, `testid=${testid}`]);
   if (el.id) tries.push(["css", `#${CSS.escape(el.id)}`, `#${CSS.escape(el.id)}`]);
-  const name = "computedName" in el ? fold(el.computedName) : "";
-  if (name && name.length < 60 && el.computedRole && !/^(generic|none|)$/.test(el.computedRole)) tries.push(["role", el.computedRole, `role=${el.computedRole}[name=${quoted(name)}]`, [["name", name, true]]]);
+  const role = roleOf(el), name = /^(generic|none)$/.test(role) ? "" : fold(named(el));
+  if (name && name.length < 60) tries.push(["role", role, `role=${role}[name=${quoted(name)}]`, [["name", name, true]]]);
   const label = fold(labelsOf(el)[0]);
   if (label) tries.push(["label", label, `label=${quoted(label)}`]);
   const text = fold(textOf(el));
@@ -188,13 +187,13 @@ function closest(chain, limit) {
     : last.engine === "css" || last.engine === "xpath" ? last.value.replace(/[^\w-]+/g, " ") : last.value;
   const scored = [];
   for (const el of everywhere(document, "body *").slice(0, 20000)) {
-    if (HIDDEN_TEXT.has(el.nodeName) || (last.engine === "label" && el.nodeName === "LABEL")) continue;
+    if (HIDDEN_TEXT.has(el.localName) || (last.engine === "label" && el.localName === "label")) continue;
     const keys = [...(last.engine === "label" ? labelsOf(el).map(fold) : []), el.id, el.getAttribute("name"), el.getAttribute(args.testid || "data-testid"), el.getAttribute("aria-label"),
       el.getAttribute("placeholder"), el.className && typeof el.className === "string" ? el.className : ""];
-    if (el.children.length === 0 || /^(BUTTON|A|LABEL|H[1-6]|LI|OPTION)$/.test(el.nodeName)) keys.push(clip(fold(el.textContent), 80));
+    if (el.children.length === 0 || /^(button|a|label|h[1-6]|li|option)$/.test(el.localName)) keys.push(clip(fold(el.textContent), 80));
     let score = 0;
     for (const key of keys) if (key) score = Math.max(score, likeness(words, key));
-    if (last.engine === "role" && el.computedRole === last.value) score += 0.3;
+    if (last.engine === "role" && roleOf(el) === last.value) score += 0.3;
     if (score > 0.35) scored.push([score, el]);
   }
   scored.sort((a, b) => b[0] - a[0]);
@@ -203,13 +202,13 @@ function closest(chain, limit) {
 
 // ---- acting -------------------------------------------------------------------------------------
 const disabled = (el) => el.matches(":disabled") || Boolean(el.closest('button:disabled, [aria-disabled="true"]'));
-const editable = (el) => el.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(el.nodeName) && !el.readOnly && !disabled(el));
+const editable = (el) => el.isContentEditable || (/^(input|textarea|select)$/.test(el.localName) && !el.readOnly && !disabled(el));
 // Without a prototype: a driver also sends what a page has added to all objects.
 const plain = (r) => Object.assign(Object.create(null), { x: r.x, y: r.y, width: r.width, height: r.height });
 const deepHit = (x, y) => {
   let hit = document.elementFromPoint(x, y);
-  while (hit && hit.shadowRoot) {
-    const inner = hit.shadowRoot.elementFromPoint(x, y);
+  while (hit && shadowOf(hit)) {
+    const inner = shadowOf(hit).elementFromPoint(x, y);
     if (!inner || inner === hit) break;
     hit = inner;
   }
@@ -220,8 +219,15 @@ function within(el, hit) {  // does a press on hit reach el?
   const label = hit && hit.closest && hit.closest("label");
   return Boolean(label && label.control === el);
 }
+function onShape(el) {  // a point of an SVG shape: its middle, or half way along its line where that is empty
+  const toScreen = el.getScreenCTM(), box = el.getBBox(), middle = new DOMPoint(box.x + box.width / 2, box.y + box.height / 2);
+  const inked = getComputedStyle(el).fill !== "none" && el.isPointInFill(middle);
+  const p = (inked ? middle : DOMPoint.fromPoint(el.getPointAtLength(el.getTotalLength() / 2))).matrixTransform(toScreen);
+  return [p.x, p.y];
+}
 function point(el) {
   const rects = [...el.getClientRects()].filter((r) => r.width > 0 && r.height > 0);
+  if (drawn(el) && !args.at) return onShape(el);
   if (args.at) { const r = el.getBoundingClientRect(); return [r.left + args.at[0], r.top + args.at[1]]; }
   for (const r of rects) {
     const [left, right] = [Math.max(0, r.left), Math.min(innerWidth, r.right)];
@@ -230,6 +236,14 @@ function point(el) {
   }
   return null;
 }
+// Nobody can reach it: its part of the page is inert, or a modal dialog is open elsewhere.
+function inert(el) {
+  for (let e = el; e; e = parentOf(e)) if (e.inert || e.matches(":modal")) return Boolean(e.inert);
+  return document.querySelector(":modal") !== null;
+}
+// What is ticked: a label, and what is in one, stands for its control. Where that is not drawn, its label is pressed.
+const controlOf = (el) => ("checked" in el || el.hasAttribute("aria-checked") ? el : el.closest("label")?.control || el);
+const pressed = (el) => (visible(el) ? el : labelsFor(el).find(visible) || el);
 const BLOCKS = ["center", "end", "start", "nearest"];
 function actionable(el, memory) {  // null when it can be acted on, else why not
   const wants = args.wants || [];
@@ -237,6 +251,11 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   if (!visible(el)) return { state: "hidden" };
   if (wants.includes("enabled") && disabled(el)) return { state: "disabled" };
   if (wants.includes("editable") && !editable(el)) return { state: "readonly" };
+  if (wants.length && inert(el)) return { state: "inert" };
+  if (wants.includes("focus")) {
+    el.focus();
+    if (!within(el, deepActive())) return { state: "unfocusable" };
+  }
   if (!wants.includes("point")) return null;
   const key = () => { const r = el.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(); };
   const moved = memory.box !== key();
@@ -259,27 +278,30 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   const [x, y] = point(el) || [-1, -1];
   if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) return { state: "offscreen" };
   const hit = deepHit(x, y);
-  if (!within(el, hit)) { memory.covered = true; return { state: "covered", by: hit ? describe(hit) : "nothing" }; }
+  if (!within(el, hit)) {
+    memory.covered = true;
+    return getComputedStyle(el).pointerEvents === "none" ? { state: "untouchable" } : { state: "covered", by: hit ? describe(hit) : "nothing" };
+  }
   memory.point = [x, y];
   return null;
 }
 
 // ---- conditions ---------------------------------------------------------------------------------
-const valueOf = (el) => el.nodeName === "SELECT" && el.multiple ? [...el.selectedOptions].map((o) => o.value).join(",") : el.value ?? el.getAttribute("value");
-const isChecked = (el) => el.checked ?? el.getAttribute("aria-checked") === "true";
+const valueOf = (el) => el.localName === "select" && el.multiple ? [...el.selectedOptions].map((o) => o.value).join(",") : el.value ?? el.getAttribute("value");
+const isChecked = (el) => controlOf(el).checked ?? el.getAttribute("aria-checked") === "true";
 const STATES = {
   visible, hidden: (el) => !visible(el), enabled: (el) => !disabled(el), disabled, checked: isChecked, unchecked: (el) => !isChecked(el),
   selected: (el) => el.selected ?? el.getAttribute("aria-selected") === "true", focused: (el) => deepActive() === el, editable,
-  empty: (el) => (/^(INPUT|TEXTAREA|SELECT)$/.test(el.nodeName) ? el.value === "" : fold(el.textContent) === "" && !el.querySelector("img,svg,canvas,video,input")),
+  empty: (el) => (/^(input|textarea|select)$/.test(el.localName) ? el.value === "" : fold(el.textContent) === "" && !el.querySelector("img,svg,canvas,video,input")),
   present: () => true,
 };
 function deepActive() {
   let active = document.activeElement;
-  while (active && active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+  while (active && shadowOf(active)?.activeElement) active = shadowOf(active).activeElement;
   return active;
 }
 function shownText(el) {
-  return /^(INPUT|TEXTAREA)$/.test(el.nodeName) ? el.value : fold(textOf(el));
+  return /^(input|textarea)$/.test(el.localName) ? el.value : fold(textOf(el));
 }
 function condition(found) {  // {ok, actual, el}
   const { word, argument, value, negated, first } = args;
@@ -319,17 +341,45 @@ function condition(found) {  // {ok, actual, el}
 // ---- waiting ------------------------------------------------------------------------------------
 // A background tab gets no animation frames, so a timer runs beside them. It is slow where the tab is seen:
 // two looks within one frame of a busy machine cannot tell whether an element moves.
-const frame = () => new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 250); });
-const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+// Where a page may run no scripts (a sandbox) no timer of ours fires either: one answer, and we are asked again.
+const timers = !matchMedia("(scripting: none)").matches;
+const frame = () => timers && new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 250); });
+const pause = (ms) => timers && new Promise((go) => setTimeout(go, ms));
 async function poll(check) {
   const end = performance.now() + args.slice;
   for (let turn = 0; ; turn += 1) {
+    memo = { names: new WeakMap(), labels: new WeakMap() };
     const answer = check();
     const looked = turn > 0 || answer.state !== "moving";  // one look alone cannot tell whether it moves
-    if (!answer.again || (looked && performance.now() >= end)) return answer;
+    if (!answer.again || (looked && performance.now() >= end) || (turn > 0 && !timers)) return answer;
     await (turn < 6 || answer.state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
   }
 }
+
+// ---- frames -------------------------------------------------------------------------------------
+// Where a frame's own viewport lies in its parent's, as the six numbers of a CSS matrix(). The middle of a box
+// stays its middle under every transform, so only turning and scaling have to be gathered from the ancestors.
+function placement(el) {
+  let turn = new DOMMatrix();
+  for (let e = el; e; e = parentOf(e)) {
+    const style = styleOf(e), own = new DOMMatrix();
+    if (style.rotate !== "none") own.multiplySelf(new DOMMatrix(`rotate(${style.rotate})`));
+    if (style.scale !== "none") own.multiplySelf(new DOMMatrix(`scale(${style.scale.split(" ").slice(0, 2).join()})`));
+    if (style.transform !== "none") own.multiplySelf(new DOMMatrix(style.transform));
+    turn = own.multiplySelf(turn);
+  }
+  const box = el.getBoundingClientRect(), style = styleOf(el), zoom = el.currentCSSZoom ?? 1;
+  const { a, b, c, d } = turn.scale(zoom);
+  const dx = el.clientLeft + parseFloat(style.paddingLeft) - el.offsetWidth / 2;
+  const dy = el.clientTop + parseFloat(style.paddingTop) - el.offsetHeight / 2;
+  return { a, b, c, d, x: box.x + box.width / 2 + a * dx + c * dy, y: box.y + box.height / 2 + b * dx + d * dy };
+}
+const mapped = (box, m) => {  // a box of a frame as the smallest box around it in the frame's parent
+  const corners = [[box.x, box.y], [box.x + box.width, box.y], [box.x, box.y + box.height], [box.x + box.width, box.y + box.height]];
+  const xs = corners.map(([x, y]) => m.a * x + m.c * y + m.x), ys = corners.map(([x, y]) => m.b * x + m.d * y + m.y);
+  return { x: Math.min(...xs), y: Math.min(...ys), width: Math.max(...xs) - Math.min(...xs), height: Math.max(...ys) - Math.min(...ys) };
+};
+
 // ---- covering -----------------------------------------------------------------------------------
 const documentOf = (view) => { try { return view.document; } catch { return null; } };  // null: of another site
 const secret = (text) => Boolean(text) && args.secrets.some((s) => text.includes(s));
@@ -353,9 +403,9 @@ const COMMANDS = {
       const found = all(args.chain);
       if (found.length === 0) return { state: "absent", again: true };
       if (found.length > 1 && !args.first) return { state: "ambiguous", count: found.length, matches: listed(found, 6) };
-      const why = actionable(found[0], memory);
-      if (why) return { ...why, again: true, matches: [{ text: describe(found[0]) }] };
-      const el = found[0];
+      const el = args.tick ? controlOf(found[0]) : found[0];
+      const why = args.tick && disabled(el) ? { state: "disabled" } : actionable(args.tick ? pressed(el) : el, memory);
+      if (why) return { ...why, again: true, matches: [{ text: describe(el) }], label: pressed(el) === el ? null : suggest(pressed(el)) };
       return { state: "ready", el, box: plain(el.getBoundingClientRect()), point: memory.point, text: describe(el), kind: el.localName, type: el.type || "" };
     });
   },
@@ -363,19 +413,20 @@ const COMMANDS = {
     const found = all(args.chain);
     const result = condition(found);
     if (result.ambiguous) return { state: "ambiguous", count: found.length, matches: listed(found, 6) };
-    return { state: result.ok ? "ready" : "unmet", again: !result.ok, actual: result.actual, absent: result.absent, el: result.el,
+    return { state: result.ok ? "ready" : "unmet", again: !result.ok, actual: result.actual, absent: result.absent, none: found.length === 0, el: result.el,
       box: result.el && result.el.isConnected ? plain(result.el.getBoundingClientRect()) : null };
   }),
   page: () => poll(() => {
-    const actual = { url: location.href, title: document.title, text: args.word === "text" ? clip(fold(document.body ? textOf(document.body) : ""), 100000) : "" }[args.word];
+    const actual = { url: location.href, title: document.title, text: args.word === "text" ? clip(fold(textOf(document.body || document.documentElement)), 100000) : "" }[args.word];
     const holds = args.pattern ? new RegExp(args.pattern).test(actual)
       : args.word === "text" ? squeeze(actual).includes(squeeze(args.value)) : fold(actual) === fold(args.value);
     return { state: holds !== args.negated ? "ready" : "unmet", again: holds === args.negated, actual: clip(actual, 300) };
   }),
-  elements: () => ({ els: all(args.chain) }),
+  count: () => { const count = all(args.chain).length; return { count, none: count === 0 }; },
   closest: () => ({ matches: closest(args.chain, args.limit || 5) }),
   loaded: () => new Promise((go) => {
     if (document.readyState === "complete") go({ state: "ready" });
+    else if (!timers) go({ state: document.readyState });
     else addEventListener("load", () => go({ state: "ready" }), { once: true });
     setTimeout(() => go({ state: document.readyState === "complete" ? "ready" : document.readyState }), args.slice);
   }),
@@ -419,28 +470,25 @@ const COMMANDS = {
       case "text": return { value: shownText(el) };
       case "value": return { value: valueOf(el) };
       case "attribute": return { value: el.getAttribute(args.argument) };
-      case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || el.hasAttribute("aria-checked") ? isChecked(el) : null };
+      case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || controlOf(el) !== el || el.hasAttribute("aria-checked") ? isChecked(el) : null };
       case "table": return { value: [...(el.rows || el.querySelectorAll("tr,[role=row]"))].map((row) => [...(row.cells || row.querySelectorAll("td,th,[role=cell],[role=gridcell],[role=columnheader],[role=rowheader]"))].map((cell) => fold(textOf(cell)))) };
     }
   },
-  inset: () => {  // where a frame's own viewport begins
-    const box = args.el.getBoundingClientRect();
-    return { x: box.x + args.el.clientLeft, y: box.y + args.el.clientTop };
-  },
+  inset: () => placement(args.el),
   covers: () => {  // what must not be seen in a picture: elements by locator, and text that holds a secret
     let home = window;  // the outermost page that can be looked into from here
     while (home.parent !== home && documentOf(home.parent)) home = home.parent;
     const boxes = [];
-    const visit = (view, dx, dy) => {  // boxes are measured from the home page's viewport
-      const page = view.document, at = (box) => boxes.push({ x: box.x + dx, y: box.y + dy, width: box.width, height: box.height });
+    const visit = (view, frames) => {  // boxes are measured from the home page's viewport
+      const page = view.document, at = (box) => boxes.push(plain(frames.reduceRight(mapped, box)));
       if (view === window) for (const el of args.chains.flatMap((chain) => all(chain)).filter(visible)) at(el.getBoundingClientRect());
       if (args.secrets.length) for (const scope of scopes(page)) secretBoxes(scope, at);
       for (const frame of everywhere(page, "iframe,frame")) {
-        const box = frame.getBoundingClientRect(), inner = frame.contentWindow;
-        if (inner && documentOf(inner)) visit(inner, dx + box.x + frame.clientLeft, dy + box.y + frame.clientTop);
+        const inner = frame.contentWindow;
+        if (inner && documentOf(inner)) visit(inner, [...frames, placement(frame)]);
       }
     };
-    visit(home, 0, 0);
+    visit(home, []);
     return { boxes, x: home.scrollX, y: home.scrollY, top: home === home.parent };
   },
   scroll: () => {

@@ -151,14 +151,14 @@ def press(stage: Stage, keys: Input, locator: Locator | None = None) -> None:
     """Press keys, on an element or on whatever has the focus: Enter, Control+A, Shift+Tab."""
     chord = gestures.chord(keys)
     if locator is not None:
-        stage.on(locator, "focus")
+        stage.find(locator, "enabled", "focus")
     gestures.press(stage.session, chord)
 
 
 @verb("focus", "press")
 def focus(stage: Stage, locator: Locator) -> None:
     """Give an element the keyboard focus."""
-    stage.on(locator, "focus")
+    stage.find(locator, "enabled", "focus")
 
 
 @verb("blur", "press")
@@ -247,7 +247,11 @@ def untick(stage: Stage, locator: Locator) -> None:
 
 
 def _set_checked(stage: Stage, locator: str, wanted: bool) -> None:
-    found, answer = stage.on(locator, "read", "enabled", "point", what="checked")
+    while True:
+        found = stage.find(locator, "enabled", "point", tick=True)
+        answer = stage.ask("read", el=found.element, what="checked")
+        if stage.fresh(answer):
+            break
     checked = answer["value"]
     if checked is None:
         what = f"{found.type} input" if found.kind == "input" else found.kind

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..browser import actionability
 from ..browser.faults import first_line, navigation_failed, transitional, translate
+from ..browser.placement import TAB
 from ..errors import ExpectationFailed, NavigationFailed, StepTimeout
 from ..grammar import Input, clip
 from ..stage import Stage
@@ -20,6 +21,12 @@ def address(url: str, base_url: str) -> str:
     """The full address of what a step names. Raises :class:`NavigationFailed` for what cannot be one."""
     text = url.strip()
     scheme, colon, _ = text.partition(":")
+    if colon and scheme.lower() == "javascript":
+        raise NavigationFailed(f"{clip(text)!r} is a script, not an address; run it with %evaluate")
+    if re.match(r"[a-zA-Z][\w+.-]*://", text) and scheme.lower() not in SCHEMES:
+        raise NavigationFailed(
+            f"{clip(text)!r} is nothing a browser opens; write http://host/path, or /path below base_url"
+        )
     if colon and scheme.lower() in SCHEMES:
         full = text
     elif base_url:
@@ -49,7 +56,7 @@ def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
     from urllib3.exceptions import HTTPError
 
     assert callable(go)
-    stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
+    stage.session.frames, stage.session.placement = [], TAB
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
         stage.session.stop_loading()
@@ -92,7 +99,7 @@ def navigate(
     full = address(url, stage.base_url)
     if wait == "none":
         stage.driver.switch_to.default_content()
-        stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
+        stage.session.frames, stage.session.placement = [], TAB
         stage.session.left_loading = True
         stage.note = "left loading" if stage.session.begin(full) else ""
         return

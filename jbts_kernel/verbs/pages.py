@@ -56,7 +56,7 @@ def tab(stage: Stage, which: Input) -> None:
         if int(which) >= len(handles):
             raise TabGone(f"there is no tab {which}; there are {len(handles)}, from 0 (%tabs lists them)")
         session.switch(handles[int(which)])
-    elif which.startswith("title:"):
+    elif which.startswith("title:") and which.removeprefix("title:").strip():
         wanted = which.removeprefix("title:").strip()
         while True:
             titles = session.titles()

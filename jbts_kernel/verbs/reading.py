@@ -48,9 +48,9 @@ def attribute(stage: Stage, locator: Locator, attribute_name: str) -> str | None
 def count(stage: Stage, locator: Locator) -> int:
     """How many elements match now; does not wait."""
     while True:
-        answer = stage.ask("elements", chain=as_json(locator), testid=stage.settings.testid_attribute)
+        answer = stage.ask("count", chain=as_json(locator), testid=stage.settings.testid_attribute)
         if stage.fresh(answer):
-            return len(answer["els"])
+            return int(answer["count"])
 
 
 @verb("table", "read")
@@ -96,7 +96,8 @@ def evaluate(stage: Stage, script: Rest) -> Any:
     except JavascriptException as error:
         if transitional(error):
             return None
-        raise ScriptFailed(clip(first_line(error).removeprefix("javascript error: "), 500)) from None
+        said = clip(first_line(error).removeprefix("javascript error:"), 500)
+        raise ScriptFailed(said or "the script threw something that is no Error, so it has no message") from None
     except WebDriverException as error:
         raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
 
@@ -125,9 +126,8 @@ def screenshot(
         stage.ask("scroll", el=found.element)
         found = stage.find(locator)
         origin = stage.session.evaluate("[scrollX, scrollY].join()").split(",")
-        dx, dy = stage.session.frame_offset
-        box = found.box
-        left, top = box.x + float(origin[0]) + dx, box.y + float(origin[1]) + dy
+        box = stage.session.place_frame().box(found.box)
+        left, top = box.x + float(origin[0]), box.y + float(origin[1])
         png = capture.clip(stage.session, left, top, max(1, box.width), max(1, box.height), max(1, stage.deadline.left))
         png = capture.covered(stage, png, (left, top), document=True)
         role = "after"

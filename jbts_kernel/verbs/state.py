@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from ..errors import StepProblem
@@ -30,6 +31,8 @@ def cookie(
     if action == "set":
         if cookie_name is None or content is None:
             raise StepProblem("%cookie set needs a name and a value: %cookie set NAME VALUE")
+        if not re.fullmatch(r"[^\x00-\x20;=\x7f]+", cookie_name) or re.search(r"[\x00-\x1f;\x7f]", content):
+            raise StepProblem("a cookie's name holds no spaces, ; or =, and its value no line ends or ;")
         stage.driver.add_cookie({"name": cookie_name, "value": content, "path": path})
         return None
     if action == "get":

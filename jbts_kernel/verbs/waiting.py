@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..browser import actionability
 from ..errors import StepProblem, StepTimeout
-from ..grammar import Expected, Locator
+from ..grammar import LARGEST, Expected, Locator, clip
 from ..stage import Stage
 from .expecting import url_pattern
 from .registry import verb
@@ -43,6 +43,8 @@ def wait(
             failure=StepTimeout,
         )
     elif text is not None:
+        if not text.strip():
+            raise StepProblem("%wait --text needs a text; every page has the empty one")
         actionability.page_condition(stage.session, stage.deadline, word="text", value=text, failure=StepTimeout)
     elif tab:
         known = stage.session.tabs_before
@@ -52,6 +54,8 @@ def wait(
         raise StepProblem("%wait needs what to wait for: a locator, 500ms, --url GLOB, --text T or --tab")
     elif re.fullmatch(r"\d+(\.\d+)?(ms|s)", target):
         seconds = float(target.removesuffix("s").removesuffix("m")) / (1000 if target.endswith("ms") else 1)
+        if seconds > LARGEST:
+            raise StepProblem(f"{clip(target)} is longer than a test can take; write 500ms or 2s")
         threading.Event().wait(seconds)  # the one wait that is asked for by the clock
     else:
         stage.condition(target, state, failure=StepTimeout)

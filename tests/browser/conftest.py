@@ -52,7 +52,7 @@ class Site(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.stopping = threading.Event()
-        self.made: dict[str, bytes] = {}
+        self.made: dict[str, tuple[bytes, str, dict[str, str]]] = {}
         self.seen: list[str] = []
         self._numbers = itertools.count(1)
 
@@ -65,10 +65,14 @@ class Site(http.server.ThreadingHTTPServer):
         """The same server as another site, so that its frames live in another process."""
         return f"http://localhost:{self.server_port}"
 
-    def page(self, body: str, title: str = "a page") -> str:
+    def page(self, body: str, title: str = "a page", **headers: str) -> str:
         """Keep a page for this run; its path."""
+        return self.document((HEAD.format(title=title) + body).encode(), "text/html; charset=utf-8", **headers)
+
+    def document(self, content: bytes, mime: str, **headers: str) -> str:
+        """Keep a document of any kind for this run; its path."""
         path = f"/made/{next(self._numbers)}.html"
-        self.made[path] = (HEAD.format(title=title) + body).encode()
+        self.made[path] = content, mime, headers
         return path
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -85,7 +89,8 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         endpoint = getattr(self, f"_{name}", None)
         if parts.path in self.server.made:
-            self._send(200, self.server.made[parts.path])
+            content, mime, headers = self.server.made[parts.path]
+            self._send(200, content, mime, **headers)
         elif endpoint is not None and name.isalpha():
             endpoint(unquote(rest), query)
         elif re.fullmatch(r"[\w-]+\.html", name) and (PAGES / name).is_file():

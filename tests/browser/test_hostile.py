@@ -147,3 +147,16 @@ def test_frames_on_clickjacking_pages(trial: Trial) -> None:
     """A transparent layer over a button is something in the way, not something to press through."""
     trial.open("<button id=b>Pay</button><div id=layer style='position:fixed;inset:0;opacity:0'></div>")
     trial.fails("click #b --timeout 0.2", "NotActionable", '<div id="layer"', "covers it")
+
+
+def test_escapes_for_terminals_are_written_out(trial: Trial) -> None:
+    """Control characters and marks that turn the writing around are shown in cards and errors, never sent on."""
+    trial.bench.show = trial.shown.append
+    trial.open("<p id=p></p>")
+    trial(
+        r"evaluate p.textContent = document.title = '\u001b[31mred\u001b[0m \u202eevil'; console.error(p.textContent)"
+    )
+    failed = trial.fails("expect #p text no --timeout 0.1", "ExpectationFailed", r"\x1b[31mred", status="failed")
+    card = trial.card()
+    for shown in (failed.message, card.plain, card.text):
+        assert not {"\x1b", "\u202e"} & set(shown)

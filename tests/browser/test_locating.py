@@ -159,11 +159,14 @@ def test_testid_attribute_can_be_another(trial: Trial) -> None:
         ("body >> button", ["buy", "skip"]),
         ("text=42 kr", ["amount"]),
         ("role=button[name=skip]", ["skip"]),
-        ("#closed >> button", []),
+        ("#closed >> button", ["Closed"]),
+        ("text=Closed", ["Closed"]),
+        ("role=button[name=closed]", ["Closed"]),
     ],
 )
-def test_open_shadow_roots(reader: Trial, locator: str, expected: list[str]) -> None:
-    """>> goes into open shadow roots, at any depth; plain CSS stays outside as it does in the page."""
+def test_shadow_roots(reader: Trial, locator: str, expected: list[str]) -> None:
+    """>> goes into shadow roots, at any depth, closed ones too where nothing outside matches; plain CSS stays
+    outside as it does in the page."""
     assert matches(reader, "shadow.html", locator) == expected
 
 

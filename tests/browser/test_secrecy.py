@@ -179,6 +179,7 @@ def middle(trial: Trial, expression: str) -> tuple[float, float]:
         "<div id=x contenteditable>{}</div>",
         "<select id=x><option>{}</option></select>",
         "<div id=x><template shadowrootmode=open><p style='margin:0'>{}</p></template></div>",
+        "<div id=x><template shadowrootmode=closed><p style='margin:0'>{}</p></template></div>",
     ],
 )
 def test_pictures_paint_over_secrets(trial: Trial, markup: str) -> None:

@@ -85,7 +85,7 @@ def test_wheel_carries_everything(wheel: Path) -> None:
             name.removeprefix(f"jbts_kernel/{folder}/") for name in names if name.startswith(f"jbts_kernel/{folder}/")
         }
         assert found == expected
-    assert "jbts_kernel/browser/page.js" in names
+    assert {"jbts_kernel/browser/page.js", "jbts_kernel/browser/roles.js"} <= set(names)
     assert "jbts_kernel/demo/pages/home.html" in names
     assert not [name for name in names if "__pycache__" in name or "_cache" in name or name.startswith("tests/")]
 
