@@ -27,7 +27,7 @@ from .signals import Dialog
 
 DOWNLOADS_KEPT = 200
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
-ALIVE_SECONDS = 3.0
+ALIVE_SECONDS = 5.0
 BLOCKED_SECONDS = 0.15
 """How long a page may need for nothing before it is taken to be blocked by a script of its own."""
 _NAVIGATIONS = ("get", "refresh", "goBack", "goForward")

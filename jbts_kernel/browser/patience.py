@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-USUAL = 30.0
+USUAL = 120.0
 SLACK = 1.5
 """Seconds past the step's own time, in which the driver should have given up by itself."""
 LEAST = 0.5

@@ -29,7 +29,7 @@ from .reaper import start_watcher
 from .records import Record, Records, User
 
 WAIT_SECONDS = 30.0
-CHECK_SECONDS = 2.0
+CHECK_SECONDS = 5.0
 PROBE_SECONDS = 10.0
 SLOW_MS = 5000.0
 _PROBE = "data:text/html,<title>well</title>"

@@ -13,7 +13,7 @@ import time
 from ..errors import BrowserGone, StepTimeout
 from .engine import Browser, Session
 
-ALIVE_SECONDS = 3.0
+ALIVE_SECONDS = 5.0
 BUSY_SECONDS = 0.3
 """How long a driver may go on with a command nobody waits for before another takes its place."""
 

@@ -9,6 +9,8 @@ import pytest
 from jbts_kernel.errors import UsageProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.browser.conftest import Trial
 
 
@@ -74,3 +76,14 @@ def test_nobody_is_made_up(trial: Trial) -> None:
         trial("use nobody")
     with pytest.raises(UsageProblem, match="--attach takes over a browser as it is"):
         trial("browser --attach --headless")
+
+
+def test_the_first_step_says_what_the_browser_took(own_browser: Callable[..., Trial]) -> None:
+    """Starting a browser is not acting: card and row tell the time apart, and only for the step that did it."""
+    trial = own_browser()
+    trial.open("labels.html")
+    assert trial.row()["browser_ms"] > 0
+    assert "starting the browser" in trial.card().text
+    trial.open("buttons.html")
+    assert trial.row()["browser_ms"] == 0
+    assert "starting the browser" not in trial.card().text
