@@ -16,6 +16,7 @@ USUAL = 120.0
 SLACK = 1.5
 """Seconds past the step's own time, in which the driver should have given up by itself."""
 LEAST = 0.5
+LEAST_ASKED = 0.15
 
 
 class Patience:
@@ -30,6 +31,8 @@ class Patience:
         self._until: float | None = None
         self.abandoned_at: float | None = None
         """When a command was given up whose answer nobody has seen, by the monotonic clock."""
+        self.abandoned = ""
+        """The name of that command."""
         self._executor._conn.connection_pool_kw["retries"] = False  # what is asked twice is done twice
         self._executor._conn.clear()
         self._executor.execute = self.execute
@@ -52,7 +55,7 @@ class Patience:
             answered = True
         finally:
             if not answered:
-                self.abandoned_at = time.monotonic()
+                self.abandoned_at, self.abandoned = time.monotonic(), command
                 self._on_abandon(command)
         return answer
 
@@ -60,7 +63,7 @@ class Patience:
         """Whether the driver answers within this time; if it does, nothing stands in the way any more."""
         from urllib3.exceptions import HTTPError
 
-        self._executor.client_config.timeout = max(0.05, seconds)
+        self._executor.client_config.timeout = max(LEAST_ASKED, seconds)
         try:
             self._execute("getTimeouts", {"sessionId": self._session_id})
         except (HTTPError, OSError):

@@ -14,8 +14,10 @@ from ..errors import BrowserGone, StepTimeout
 from .engine import Browser, Session
 
 ALIVE_SECONDS = 5.0
-BUSY_SECONDS = 0.3
+BUSY_SECONDS = 0.15
 """How long a driver may go on with a command nobody waits for before another takes its place."""
+SLICE_SECONDS = 0.45
+"""The same for a look at the page, which ends by itself: see SLICE_MS in :mod:`.actionability`."""
 
 
 def recover(browser: Browser, session: Session) -> str:
@@ -39,7 +41,8 @@ def recover(browser: Browser, session: Session) -> str:
     done = []
     if given_up is not None and session.unblock():
         done.append("a script of the page that blocked its tab was stopped")
-    left = given_up + BUSY_SECONDS - time.monotonic() if given_up is not None else 0.0
+    busy = SLICE_SECONDS if browser.patience.abandoned == "w3cExecuteScriptAsync" else BUSY_SECONDS
+    left = given_up + busy - time.monotonic() if given_up is not None else 0.0
     if not browser.driver_runs or not browser.patience.free(left):
         what = "did not answer" if browser.driver_runs else "had died"
         browser.replace_driver()
