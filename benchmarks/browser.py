@@ -34,31 +34,28 @@ def clock(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def megabytes(session: Session) -> float:
     """What the session's browser and driver take, all processes together."""
-    total = 0
+    members: dict[int, psutil.Process] = {}
     for one in (session.browser.process, session.browser.driver_process):
         process = one.found() if one is not None else None
-        for member in [process, *process.children(recursive=True)] if process is not None else ():
-            with contextlib.suppress(psutil.Error):
-                total += member.memory_full_info().pss
+        if process is not None:
+            members |= {member.pid: member for member in [process, *process.children(recursive=True)]}
+    total = 0
+    for member in members.values():
+        with contextlib.suppress(psutil.Error):
+            total += member.memory_full_info().pss
     return total / 1e6
 
 
-def leases(rounds: int, url: str) -> None:
-    """A context of a warm browser against a browser of its own, each until its first page is open."""
-
-    def open_in(pool: BrowserPool) -> Session:
-        session = pool.acquire(SPEC, shared=True)
-        session.driver.get(url)
-        return session
-
+def leases(rounds: int) -> None:
+    """A context of a warm browser against a browser of its own, each until its driver can be used."""
     times: dict[str, list[float]] = {"clean context": [], "new browser": []}
     with BrowserPool(1) as warm:
-        held = open_in(warm)
+        held = warm.acquire(SPEC, shared=True)
         for number in range(rounds + 1):
-            took, session = clock(lambda: open_in(warm))
+            took, session = clock(lambda: warm.acquire(SPEC, shared=True))
             session.close()
             with BrowserPool(1) as cold:
-                took_new, _ = clock(lambda pool=cold: open_in(pool))
+                took_new, _ = clock(lambda pool=cold: pool.acquire(SPEC))
             if number:  # the first round warms the disk
                 times["clean context"].append(took)
                 times["new browser"].append(took_new)
@@ -88,7 +85,7 @@ def main() -> None:
     parser.add_argument("--contexts", type=int, default=8)
     arguments = parser.parse_args()
     with Shop(latency_ms=0) as shop:
-        leases(arguments.rounds, shop.url)
+        leases(arguments.rounds)
         memory(arguments.contexts, shop.url)
 
 
