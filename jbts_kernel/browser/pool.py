@@ -104,19 +104,22 @@ class BrowserPool:
             BrowserUnavailable: none could be started.
         """
         deadline = time.monotonic() + timeout
+        troubles: tuple[type[BaseException], ...] = (StepProblem, *driver_errors())
         while True:
-            browser = self._warm(spec, deadline, timeout, shared)
+            browser = warm = self._warm(spec, deadline, timeout, shared)
             try:
                 if browser is None:
                     browser = self._launch(spec)
-                elif not browser.answers(CHECK_SECONDS):
+                browser.allow(None)  # whoever had it before may have left it little time
+                if warm is not None and not browser.answers(CHECK_SECONDS):
                     self.discard(browser, answers=False)
                     continue
                 try:
                     return self._enter(browser, browser.lease(name, downloads))
-                except driver_errors() as problem:
-                    self.discard(browser)
-                    raise BrowserGone(f"the browser gives no clean context ({first_line(problem)[:160]})") from None
+                except troubles as problem:
+                    self.discard(browser, answers=False)
+                    if warm is None:
+                        raise BrowserGone(f"the browser gives no clean context ({first_line(problem)[:160]})") from None
             finally:
                 self._unclaim(browser)
 

@@ -13,7 +13,7 @@ SOAK = Path(__file__).resolve().parents[2] / "benchmarks" / "soak.py"
 
 @pytest.mark.slow
 def test_nothing_is_left_after_many_leases(tmp_path: Path) -> None:
-    """A dozen leases with random deaths leave no process, thread, descriptor, file or record behind."""
+    """Ten leases with random deaths leave no process, thread, descriptor, file or record behind."""
     spec = importlib.util.spec_from_file_location("soak", SOAK)
     assert spec is not None
     assert spec.loader is not None
@@ -21,6 +21,6 @@ def test_nothing_is_left_after_many_leases(tmp_path: Path) -> None:
     sys.modules["soak"] = soak
     spec.loader.exec_module(soak)
     with soak.own_temporary():
-        before, after, _, ends = soak.soak(12, 1, tmp_path)
+        before, after, _, ends = soak.soak(10, 1, tmp_path)
     assert after == before
-    assert ends["well"] >= 3
+    assert ends["well"] >= 2
