@@ -7,7 +7,8 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-store docs clean
+.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-store bench-browser \
+	soak docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -48,6 +49,12 @@ bench-steps: setup browser ## what a step costs
 bench-store: setup ## what recording costs, and what ten million steps take to ask
 	@$(BIN)/python benchmarks/store.py
 	@$(BIN)/python benchmarks/chaos.py
+
+bench-browser: setup browser ## what a clean context costs beside a new browser
+	@$(BIN)/python benchmarks/browser.py
+
+soak: setup browser ## many leases with random deaths: nothing may be left
+	@$(BIN)/python benchmarks/soak.py
 
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs

@@ -17,6 +17,7 @@ PLAIN_ROWS = 200
 """Rows of an answer where there is no pandas to hold more."""
 
 if TYPE_CHECKING:
+    from .browser.launch import LaunchSpec
     from .browser.pool import BrowserPool
     from .config import JBTS
     from .log import Log
@@ -57,6 +58,12 @@ class Answers:
 
         @property
         def results(self) -> Results: ...
+
+        @property
+        def pool(self) -> BrowserPool: ...
+
+        @property
+        def spec(self) -> LaunchSpec: ...
 
         def interpolate(self, text: str) -> str: ...
 
@@ -139,14 +146,13 @@ class Answers:
         return self.answer(table, empty=empty, without=HIDDEN)
 
     def health(self) -> list[tuple[str, str, str]]:
-        """Part, state and detail of everything this workbench runs."""
-        browsers = self._pool.browsers.values() if self._pool else ()
-        running = ", ".join(f"{b.name} {b.version}" for b in browsers if b.alive)
+        """Part, state and detail of everything this workbench runs; a browser opens a page for it."""
+        well = self.pool.health(self.spec)
         execution = self.recorder.execution
         results = self.home / "results.duckdb"
         lost = self.log.dropped
         rows = [
-            ("browser", "running" if running else "not started", running or "the first step starts one"),
+            ("browser", well["status"], _browser_detail(well)),
             ("test", self.recorder.status if execution else "none", execution.test_name if execution else ""),
             ("log", f"{lost} events lost" if lost else "ok", self.log.last_error or str(self.home)),
             ("store", "published" if results.exists() else "empty", str(results)),
@@ -158,3 +164,11 @@ class Answers:
         hub = find(self.home)
         state = "running" if hub else "not running"
         return [*rows, ("hub", state, f"port {hub.port}, pid {hub.pid}" if hub else "%events start")]
+
+
+def _browser_detail(well: Mapping[str, Any]) -> str:
+    """One line of what :meth:`BrowserPool.health` found."""
+    navigation = well["navigation"]
+    opened = f"a page opened in {navigation['ms']:.0f} ms" if navigation["ok"] else str(navigation["error"])
+    grid = f", grid {well['grid_url']}" if well["grid_url"] else ""
+    return f"{opened}; {well['in_use']} of {well['pool_size']} in use, room for {well['max_size']}{grid}"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Enum, Float, TraitError, Unicode
+from traitlets import Bool, Enum, Float, Integer, TraitError, Unicode
 from traitlets.config import Configurable
 
 from .errors import ConfigProblem
@@ -32,6 +32,10 @@ class JBTS(Configurable):
     grid = Unicode("", help="Address of a Selenium Grid; empty for a local browser.").tag(config=True)
     browser_path = Unicode("", help="The browser program, where the one on PATH is not meant.").tag(config=True)
     driver_path = Unicode("", help="The driver program, where the one on PATH is not meant.").tag(config=True)
+    pool_size = Integer(5, min=1, help="How many browsers this process may run at once.").tag(config=True)
+    browser_grace = Float(
+        600.0, help="How long the browsers of a killed or restarted notebook wait for %browser --attach."
+    ).tag(config=True)
     timeout = Float(10.0, help="How long a step tries before it fails.").tag(config=True)
     navigation_timeout = Float(30.0, help="How long a navigation may take.").tag(config=True)
     screenshots = Enum(("always", "failure", "never"), "always", help="When to take a picture.").tag(config=True)

@@ -63,8 +63,13 @@ def duration(ms: float) -> str:
 
 def spent(r: StepResult) -> str:
     """Where a step's time went."""
-    acted = max(0.0, r.duration_ms - r.wait_ms - r.picture_ms)
-    parts = [(r.wait_ms, "waiting"), (acted, "acting"), (r.picture_ms, "looking")]
+    acted = max(0.0, r.duration_ms - r.browser_ms - r.wait_ms - r.picture_ms)
+    parts = [
+        (r.browser_ms, "starting the browser"),
+        (r.wait_ms, "waiting"),
+        (acted, "acting"),
+        (r.picture_ms, "looking"),
+    ]
     return " \u00b7 ".join(f"{duration(ms)} {what}" for ms, what in parts if ms >= 1)
 
 

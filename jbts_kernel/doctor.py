@@ -19,9 +19,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .browser.launch import LaunchSpec
+from .browser.pool import BrowserPool
+from .browser.records import Records
 from .config import JBTS, find_home
 from .errors import BrowserUnavailable
-from .installation import VERSION_SECONDS, find_installation, start_once
+from .installation import VERSION_SECONDS, find_installation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,6 +80,7 @@ def examine(environ: Mapping[str, str] | None = None, folder: Path | None = None
             _kernelspec(),
             grid,
             *(_browser(settings, environ) if grid.state == "ok" else ()),
+            _left(home),
             _java(),
             _openai(environ),
             _data(home),
@@ -138,12 +142,34 @@ def _browser(settings: JBTS, environ: Mapping[str, str]) -> list[Line]:
     lines = [Line("browser", "ok" if found.fits else "note", found.summary, advice)]
     if found.binary and found.driver and not found.fits:
         lines[0] = Line("browser", "note", found.summary, "install the driver of the browser's own version")
-    try:
-        version = start_once(found.browser, environ)
-    except BrowserUnavailable as problem:
-        return [*lines, Line("start", "problem", str(problem), advice)]
+    spec = LaunchSpec(
+        browser=found.browser,
+        grid=settings.grid or None,
+        binary=settings.browser_path or None,
+        driver=settings.driver_path or None,
+    )
+    with BrowserPool(1) as pool:
+        health = pool.health(spec)
+        version = next((browser.version for browser in pool.browsers), "")
+    navigation = health["navigation"]
+    if not navigation["ok"]:
+        return [*lines, Line("start", "problem", navigation["error"], advice)]
     where = "on the grid" if settings.grid else "headless"
-    return [*lines, Line("start", "ok", f"{found.browser} {version} starts {where}")]
+    started = f"{found.browser} {version} starts {where} and opens a page, in {navigation['ms'] / 1000:.1f} s"
+    return [*lines, Line("start", "ok" if health["status"] == "healthy" else "note", started)]
+
+
+def _left(home: Path) -> Line:
+    """Browsers of kernels that were killed: those nobody can take over any more are ended here."""
+    records = Records(home)
+    records.reap()
+    waiting = [record for _, record in records.orphans()]
+    if not waiting:
+        return Line("left", "ok", "no browser of a killed kernel is left")
+    names = ", ".join(f"{record.spec.browser} of {record.notebook or 'no notebook'}" for record in waiting)
+    return Line(
+        "left", "note", f"{len(waiting)} left by kernels that ended: {names}", "%browser --attach goes on in it"
+    )
 
 
 def _other_browser(wanted: str) -> str:

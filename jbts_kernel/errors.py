@@ -18,6 +18,7 @@ JBTSError                       the root; str() is one line that says what to do
 │   ├── BrowserGone             the browser or its driver died
 │   ├── Unsupported             this browser cannot do it; says which can
 │   └── BrowserUnavailable      no browser or driver could be started (exit code 3)
+│       └── PoolFull            every browser of the pool is in use
 ├── StoreProblem                a query or a publication that cannot be done
 └── HubProblem                  the broadcast hub cannot be reached or refused
 """
@@ -123,6 +124,10 @@ class Unsupported(StepProblem):
 
 class BrowserUnavailable(StepProblem):
     """No browser or driver could be started."""
+
+
+class PoolFull(BrowserUnavailable):
+    """Every browser of the pool is in use, and stayed so for as long as one was waited for."""
 
 
 class StoreProblem(JBTSError):

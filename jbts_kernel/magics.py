@@ -31,6 +31,7 @@ class Extension:
         self.settings = JBTS(parent=shell)
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
+        self.bench.leaving = self.restarting
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}
@@ -98,6 +99,11 @@ class Extension:
         asynchrony.remove()
         set_current(None)
         self.bench.close()
+
+    def restarting(self) -> bool:
+        """Whether the kernel ends because somebody restarts it. ipykernel says so nowhere else."""
+        message = getattr(getattr(self.shell, "kernel", None), "_shutdown_message", None)
+        return bool(message and message["content"].get("restart"))
 
     # ---- magics ---------------------------------------------------------------------------------
     def magic(self, signature: Signature) -> Callable[..., Any]:

@@ -108,7 +108,7 @@ class NetworkRequest:
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What one step did. ``source`` is its line, secrets masked; ``value`` is what a reading verb read;
-    times are milliseconds; ``screenshot``
+    times are milliseconds, ``browser_ms`` those that starting a browser took; ``screenshot``
     is the picture after the step (or at the failure); ``box`` is the element acted on, on that
     picture; ``note`` is the one line the card adds ("replaced a dead browser")."""
 
@@ -126,6 +126,7 @@ class StepResult:
     started_at: float = 0.0
     duration_ms: float = 0.0
     wait_ms: float = 0.0
+    browser_ms: float = 0.0
     picture_ms: float = 0.0
     retries: int = 0
     url: str = ""

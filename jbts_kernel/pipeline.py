@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from .config import JBTS
 
 LOAD_PATIENCE = 3.0
+LOOK_SECONDS = 3.0
+"""What looking at the page after a step may take at least, however little time the step has left."""
+GLANCE_SECONDS = 1.0
+"""The same, where something did not answer before."""
 MESSAGES_KEPT = 200
 UNSEEN = frozenset(("request", "cookie", "storage"))
 """Step types that change nothing a picture could show."""
@@ -84,9 +88,12 @@ def run_step(
     outcome = Outcome()
     pending: BaseException | None = None
     ordinal = mark = 0
+    browser_ms = 0.0
     try:
         ordinal = recorder.step_started(step_id, about)
         session = around.session()
+        if session.browser.started_at >= clock:
+            browser_ms = (time.perf_counter() - clock) * 1000
         recorder.about_browser(session.browser.name, session.browser.version)
         mark = session.browser.signals.mark()
         session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
@@ -101,6 +108,9 @@ def run_step(
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
         outcome.error = JBTSError(what)
 
+    if stage is not None:
+        patience = GLANCE_SECONDS if isinstance(outcome.error, StepTimeout) else LOOK_SECONDS
+        stage.session.browser.allow(max(stage.deadline.left, patience))
     acted_ms = (time.perf_counter() - clock) * 1000
     seen = _Seen()
     if stage is not None and pending is None and not isinstance(outcome.error, BrowserGone):
@@ -112,8 +122,10 @@ def run_step(
             stage.note = stage.note or f"no picture: {problem}"
         except KeyboardInterrupt as interrupt:
             pending, outcome.status, outcome.error = interrupt, "aborted", JBTSError("interrupted")
-    if stage is not None and isinstance(outcome.error, BrowserGone):
-        around.lost(stage.session)
+    if stage is not None:
+        stage.session.browser.allow(None)
+        if isinstance(outcome.error, BrowserGone):
+            around.lost(stage.session)
     console: list[ConsoleMessage] = []
     requests: list[NetworkRequest] = []
     if stage is not None:
@@ -140,6 +152,7 @@ def run_step(
         started_at=started_at,
         duration_ms=(time.perf_counter() - clock) * 1000,
         wait_ms=stage.wait_ms if stage else 0.0,
+        browser_ms=browser_ms,
         picture_ms=(time.perf_counter() - clock) * 1000 - acted_ms,
         retries=outcome.retries,
         url=mask(seen.url),
@@ -232,6 +245,7 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
     while True:
         problem: StepProblem
         try:
+            stage.session.browser.allow(stage.deadline.left)
             stage.session.activate()
             arguments = dict(step.arguments)
             variadic = next((p.name for p in signature.parameters if p.variadic), None)
@@ -256,6 +270,9 @@ def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: 
     """Where the page is now, and what it looks like. A page that stands still, behind a dialog or in a
     navigation that was not waited for, is not asked."""
     session = stage.session
+    if session.browser.patience.abandoned_at is not None:
+        stage.note = stage.note or "no picture: driver or page do not answer"
+        return
     left_loading = stage.step.arguments.get("wait") == "none" and outcome.error is None
     try:
         if not left_loading:

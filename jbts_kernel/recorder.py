@@ -269,6 +269,7 @@ class Recorder:
             "started_at": r.started_at,
             "duration_ms": r.duration_ms,
             "wait_ms": r.wait_ms,
+            "browser_ms": r.browser_ms,
             "retries": r.retries,
             "url": mask(r.url),
             "title": mask(r.title),

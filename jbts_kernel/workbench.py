@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from . import grammar
 from .answers import Answers
 from .config import JBTS, find_home
-from .errors import JBTSError, StepFailed, UsageProblem
+from .errors import BrowserGone, JBTSError, StepFailed, UsageProblem
 from .log import Log
 from .models import Execution, Step, StepResult
 from .origin import find_origin, interactive
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .broadcast.events import Events
     from .browser.engine import Session
     from .browser.launch import LaunchSpec
-    from .browser.pool import BrowserPool
+    from .browser.pool import Attached, BrowserPool
     from .demo import Shop
     from .pipeline import Marks, Surroundings
     from .store.queries import Results
@@ -80,6 +80,8 @@ class Workbench(Answers):
         self.panel: LivePanel | None = None
         self.cell: tuple[str | None, str | None] = (None, None)
         self.user = "main"
+        self.leaving: Callable[[], bool] = lambda: False
+        """Whether this process makes room for another one of the same notebook, which may want its browsers."""
         self.sessions: dict[str, Session] = {}
         self.specs: dict[str, LaunchSpec] = {}
         self._pool: BrowserPool | None = None
@@ -122,6 +124,8 @@ class Workbench(Answers):
             result = replace(result, note="; ".join(part for part in (result.note, lost) if part))
         self.last = result
         self.history.append(result)
+        if self._pool is not None:
+            self._pool.remember(self.sessions, self.user)
         if self.panel is not None and self.recorder.execution is not None:
             self.panel.show(result, self.recorder.execution.test_name)
         self._publish_soon()
@@ -234,7 +238,13 @@ class Workbench(Answers):
         if self._pool is None:
             from .browser.pool import BrowserPool
 
-            self._pool = BrowserPool()
+            origin = self.recorder.origin
+            self._pool = BrowserPool(
+                self.settings.pool_size,
+                home=self.home,
+                grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
+                notebook=origin.notebook,
+            )
         return self._pool
 
     @property
@@ -257,27 +267,65 @@ class Workbench(Answers):
     @property
     def session(self) -> Session:
         """The current user's session; its browser starts if it has to, and is replaced if it died."""
-        from .pipeline import Marks
+        from .browser.recovery import recover
 
         session = self.sessions.get(self.user)
-        if session is not None and not session.browser.alive:
+        if session is not None and session.browser.alive:
+            try:
+                self._lost_browser = recover(session.browser, session) or self._lost_browser
+            except BrowserGone:
+                self._lost(session, gone=True)
+        elif session is not None:
             self._lost(session)
-            session = None
+        session = self.sessions.get(self.user)
         if session is None or session.closed:
             execution = self.recorder.execution
             folder = self.home / "downloads" / (execution.execution_id if execution else "interactive")
-            session = self.sessions[self.user] = self.pool.lease(self.spec, self.user, folder)
-            mark = session.browser.signals.mark()
-            self._marks[self.user] = Marks(mark, mark)
+            # A wait would be for oneself: whatever else is leased here belongs to this notebook.
+            session = self.pool.acquire(self.spec, self.user, folder, timeout=0, shared=True)
+            self._arrive(self.user, session)
+            self.pool.remember(self.sessions, self.user)
         return session
 
-    def _lost(self, session: Session) -> None:
-        """A browser died: forget it and everything in it; the next step starts a new one and says so."""
-        for user, known in list(self.sessions.items()):
-            if known.browser is session.browser:
-                del self.sessions[user]
-        self.pool.discard(session.browser)
-        self._lost_browser = "the browser had died and was replaced; the page starts anew"
+    def _arrive(self, user: str, session: Session) -> None:
+        """A user has a session; what its page says from now on belongs to this test."""
+        from .pipeline import Marks
+
+        self.sessions[user] = session
+        mark = session.browser.signals.mark()
+        self._marks[user] = Marks(mark, mark)
+
+    def _lost(self, session: Session, gone: bool = False) -> None:
+        """A browser died, or a page in it: forget it and everything in it; the next step starts anew and
+        says so. Where only the driver died, the next step replaces that. ``gone`` means it was tried."""
+        browser = session.browser
+        if browser.alive and not browser.driver_runs and not gone:
+            return
+        if browser.alive and not gone and browser.patience.abandoned_at is None:
+            self.sessions = {user: known for user, known in self.sessions.items() if known is not session}
+            session.close()
+            self._lost_browser = "the page had crashed; it starts anew in a fresh context"
+            return
+        self.sessions = {user: known for user, known in self.sessions.items() if known.browser is not browser}
+        died = "did not answer any more" if browser.alive else "had died"
+        self.pool.discard(browser, answers=False)
+        self._lost_browser = f"the browser {died} and was replaced; the page starts anew"
+
+    def attach(self) -> Attached | None:
+        """Take over the browser a killed or restarted kernel left, with all its users; None where there is
+        none. The sessions there were are closed."""
+        found = self.pool.attach()
+        if found is None:
+            return None
+        for user, session in found.sessions.items():
+            old = self.sessions.get(user)
+            if old is not None:
+                old.close()
+            self.specs[user] = session.browser.spec
+            self._arrive(user, session)
+        self.user = found.current
+        self.pool.remember(self.sessions, self.user)
+        return found
 
     def _newly_lost(self) -> str:
         """What the next card says about events that could not be recorded since the last one."""
@@ -352,7 +400,7 @@ class Workbench(Answers):
         self.recorder.close_run()
         self.log.close()
         if self._pool is not None:
-            self._pool.close()
+            self._pool.close(leave=self.leaving())
         if self._shop is not None:
             self._shop.stop()
         if self._events is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -18,6 +19,7 @@ from typing import Any
 
 from ..errors import BrowserGone, StepProblem, StepTimeout
 
+LEAST = 0.5
 Listener = Callable[[str, dict[str, Any], str | None], None]
 
 
@@ -35,6 +37,7 @@ class Channel:
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._socket: Any = None
+        self._until: float | None = None
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._read, args=(url, ready), name="jbts-cdp", daemon=True)
         self._thread.start()
@@ -76,6 +79,14 @@ class Channel:
     def open(self) -> bool:
         return self._socket is not None
 
+    def allow(self, seconds: float | None) -> None:
+        """From now on calls have until then together; None: each its own time."""
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def bounded(self, timeout: float) -> float:
+        """``timeout``, or what is left of the time that was allowed, but for a moment."""
+        return timeout if self._until is None else min(timeout, max(LEAST, self._until - time.monotonic()))
+
     def post(
         self, method: str, params: dict[str, Any] | None = None, session: str | None = None
     ) -> Future[dict[str, Any]]:
@@ -114,7 +125,7 @@ class Channel:
             StepTimeout: no answer within ``timeout`` seconds.
             BrowserGone: the connection is closed.
         """
-        return answer(self.post(method, params, session), method, timeout)
+        return answer(self.post(method, params, session), method, self.bounded(timeout))
 
     def close(self) -> None:
         """Close the connection and wait for its thread. Can be called twice."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,23 @@ from typing import Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
 from . import world
 from .cdp import Channel, CommandRefused, answer, browser_url
-from .engine import PAGE_SCRIPT, Browser, Download, Session
+from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, driver_errors
 from .faults import dialog_open
 from .launch import DEVICES, LaunchSpec, start
+from .patience import Patience
 from .placement import TAB, Placement
+from .processes import Process, drop_scratch, end, end_all_in, make_scratch
+from .reconnect import connect, kill
 from .signals import Dialog
 
 DOWNLOADS_KEPT = 200
 # A tab the page opens waits until we listen; without this the driver never gets it.
 _ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
+ALIVE_SECONDS = 5.0
+BLOCKED_SECONDS = 0.15
+"""How long a page may need for nothing before it is taken to be blocked by a script of its own."""
+_NAVIGATIONS = ("get", "refresh", "goBack", "goForward")
 
 
 @dataclass(slots=True)
@@ -42,8 +50,8 @@ class Target:
 class ChromiumBrowser(Browser):
     """A browser process with a channel to it."""
 
-    def __init__(self, driver: Any, spec: LaunchSpec) -> None:
-        super().__init__(driver, spec)
+    def __init__(self, driver: Any, spec: LaunchSpec, scratch: str = "", process: Process | None = None) -> None:
+        super().__init__(driver, spec, scratch, process)
         self._targets: dict[str, Target] = {}
         self._gone: set[str] = set()
         self._by_session: dict[str, str] = {}
@@ -54,14 +62,29 @@ class ChromiumBrowser(Browser):
         self._connect()
 
     @classmethod
-    def launch(cls, spec: LaunchSpec) -> ChromiumBrowser:
-        """Start a browser. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
-        driver = start(spec)
+    def launch(cls, spec: LaunchSpec, scratch: str | None = None) -> ChromiumBrowser:
+        """Start a browser whose temporary files are in ``scratch``, a folder that is dropped with it.
+        Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        scratch = scratch or make_scratch()
         try:
-            return cls(driver, spec)
-        except BaseException:
-            driver.quit()
+            return cls(start(spec, scratch), spec, scratch)
+        except BaseException:  # an interrupt, too, must not leave half a browser behind
+            end_all_in(scratch)
+            drop_scratch(scratch)
             raise
+
+    @classmethod
+    def attach(cls, spec: LaunchSpec, address: str, program: str, scratch: str, process: Process) -> ChromiumBrowser:
+        """Take over a browser that was left running: a new driver, a new channel, the contexts as they are.
+        Raises :class:`BrowserGone`."""
+        driver = connect(spec, address, program, scratch)
+        try:
+            browser = cls(driver, spec, scratch, process)
+        except BaseException:
+            kill(driver.service)
+            raise
+        browser._own_context_used = True
+        return browser
 
     # ---- channel ------------------------------------------------------------------------------
     @property
@@ -85,7 +108,8 @@ class ChromiumBrowser(Browser):
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
             "Target.setAutoAttach",
-            {**_ATTACH, "filter": [{"type": "page"}]},
+            # a service worker of the browser's own context waits, too, whether it is asked for or not
+            {**_ATTACH, "filter": [{"type": "page"}, {"type": "service_worker"}]},
         )
 
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
@@ -96,6 +120,9 @@ class ChromiumBrowser(Browser):
             self._by_session.pop(params["sessionId"], None)
         elif method == "Target.attachedToTarget":
             info = params["targetInfo"]
+            if info["type"] != "page":
+                self.channel.post("Runtime.runIfWaitingForDebugger", session=params["sessionId"])
+                return
             target = Target(
                 info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
             )
@@ -188,13 +215,59 @@ class ChromiumBrowser(Browser):
         with self._arrived:
             return [t for t in self._targets.values() if t.context_id == context_id]
 
+    def wait_answered(self, asked: Future[dict[str, Any]], session: Session, timeout: float) -> None:
+        """Wait until a posted command is answered, or a dialog makes its tab stand still."""
+        asked.add_done_callback(lambda _: self.wake())
+        self.wait_for(lambda: asked.done() or session.dialog is not None, self.channel.bounded(timeout))
+
     # ---- facts --------------------------------------------------------------------------------
     @property
     def alive(self) -> bool:
-        """Whether the driver process and the DevTools connection are there; asks neither anything."""
-        service = getattr(self.driver, "service", None)
-        process = getattr(service, "process", None)
-        return not self.closed and self.channel.open and (process is None or process.poll() is None)
+        """Whether the browser is there; asks it nothing. A driver that died can be replaced."""
+        return not self.closed and self.channel.open and (self.driver_runs or self._can_reconnect)
+
+    @property
+    def address(self) -> str:
+        """Where the browser's DevTools answer, as host:port; empty where they do not or are not ours to use."""
+        options = self.driver.capabilities.get("goog:chromeOptions") or self.driver.capabilities.get("ms:edgeOptions")
+        return str(options.get("debuggerAddress", "")) if options and not self.spec.grid else ""
+
+    @property
+    def _can_reconnect(self) -> bool:
+        return bool(self.address) and self.process is not None
+
+    def answers(self, seconds: float) -> bool:
+        try:
+            self.channel.call("Browser.getVersion", timeout=seconds)
+            if not self.driver_runs or not self.patience.free(seconds):
+                self.replace_driver()
+        except (BrowserGone, StepTimeout):
+            return False
+        return True
+
+    def _given_up(self, command: str) -> None:
+        """Nobody waits for a driver command any more: end it where that disturbs nothing else."""
+        super()._given_up(command)
+        if command in _NAVIGATIONS and self.active is not None:
+            with contextlib.suppress(BrowserGone):
+                target = self._targets.get(self.active.handle)
+                if target is not None:
+                    self.channel.post("Page.stopLoading", session=target.session_id)
+
+    def replace_driver(self) -> None:
+        if not self._can_reconnect:
+            raise BrowserGone("the driver does not answer")
+        old = self.driver
+        self.driver = connect(self.spec, self.address, self.program, self.scratch)
+        self.patience.close()
+        kill(old.service)
+        self.patience = Patience(self.driver, self._given_up)
+        self.driver_process = Process.of(self.driver.service.process.pid)
+        self.active, self._timeouts = None, {}
+
+    def allow(self, seconds: float | None) -> None:
+        super().allow(seconds)
+        self.channel.allow(seconds)
 
     # ---- sessions -----------------------------------------------------------------------------
     def lease(self, name: str = "main", downloads: Path | None = None) -> ChromiumSession:
@@ -214,18 +287,32 @@ class ChromiumBrowser(Browser):
                 )["targetId"]
             session = ChromiumSession(self, name, context, handle)
             if downloads is not None:
-                downloads.mkdir(parents=True, exist_ok=True)
-                self.channel.call(
-                    "Browser.setDownloadBehavior",
-                    {
-                        "behavior": "allowAndName",
-                        "browserContextId": context,
-                        "downloadPath": str(downloads),
-                        "eventsEnabled": True,
-                    },
-                )
-                session.downloads = downloads
+                self._take_downloads(session, downloads)
             session.activate()
+            return session
+
+    def _take_downloads(self, session: ChromiumSession, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.channel.call(
+            "Browser.setDownloadBehavior",
+            {
+                "behavior": "allowAndName",
+                "browserContextId": session.context_id,
+                "downloadPath": str(folder),
+                "eventsEnabled": True,
+            },
+        )
+        session.downloads = folder
+
+    def resume(self, name: str, context_id: str, handle: str, downloads: Path | None) -> ChromiumSession:
+        with self.lock:
+            self.wait_for(lambda: self.targets(context_id), 5)
+            handles = [target.target_id for target in self.targets(context_id)]
+            if not handles:
+                raise TabGone(f"no tab of user {name} is left")
+            session = ChromiumSession(self, name, context_id, handle if handle in handles else handles[-1])
+            if downloads is not None:
+                self._take_downloads(session, downloads)
             return session
 
     def resize(self, context_id: str, width: int, height: int) -> None:
@@ -234,37 +321,35 @@ class ChromiumBrowser(Browser):
         for target in self.targets(context_id):
             self._emulate(target, (width, height))
 
-    def close(self) -> None:
-        """End browser and driver. Ends the channel first, so that quitting never waits for it."""
+    def close(self, patience: float = QUIT_SECONDS) -> None:
         with self.lock:
             if self.closed:
                 return
             self.closed = True
-            service = getattr(self.driver, "service", None)
-            process = getattr(service, "process", None)
-            if process is not None and process.poll() is not None and self.channel.open:
-                self._end_without_driver()
+            self.allow(patience)
+            if self._can_reconnect:
+                # The browser itself is asked: a driver may be busy, and takes its time to end one.
+                with contextlib.suppress(BrowserGone):
+                    self.channel.post("Browser.close")
+            else:
+                with contextlib.suppress(*driver_errors()):  # it was dead already, which is what was wanted
+                    self.driver.execute("quit")
+            if getattr(self.driver, "service", None) is not None:
+                kill(self.driver.service)
+            end((self.process, self.driver_process), patience)
+            self.channel.close()  # last, because a browser that stands still would not let go of it
+            self.patience.close()
+            if self.scratch:
+                drop_scratch(self.scratch)
+            for session in self.sessions:
+                session.closed = True
+
+    def leave(self) -> None:
+        with self.lock:
+            self.closed = True
             self.channel.close()
-            try:
-                self.driver.quit()
-            except _driver_errors():
-                pass  # it was dead already, which is what was wanted
-            finally:
-                if process is not None and process.poll() is None:
-                    process.kill()
-                    process.wait(5)
-
-    def _end_without_driver(self) -> None:
-        """The driver died and left the browser running: ask the browser itself."""
-        with contextlib.suppress(BrowserGone, StepTimeout):  # it ends, or hangs up while it does
-            self.channel.call("Browser.close", timeout=5)
-
-
-def _driver_errors() -> tuple[type[BaseException], ...]:
-    from selenium.common.exceptions import WebDriverException
-    from urllib3.exceptions import HTTPError
-
-    return (OSError, WebDriverException, HTTPError)
+            self.patience.close()
+            self.driver.service.process = None  # or Selenium would end it with this process
 
 
 class ChromiumSession(Session):
@@ -281,13 +366,30 @@ class ChromiumSession(Session):
         """The DevTools session of the current tab."""
         return self.browser.target(self.handle).session_id
 
+    @property
+    def viewport(self) -> tuple[int, int] | None:
+        return self.browser._viewports.get(self.context_id)
+
     def activate(self) -> None:
-        """Make the driver look at this session's current tab and frame."""
+        """Make the driver look at this session's current tab and frame. Raises :class:`TabGone`."""
+        from selenium.common.exceptions import (
+            NoSuchElementException,
+            NoSuchFrameException,
+            StaleElementReferenceException,
+        )
+
         if self.browser.active is not self:
-            self.driver.switch_to.window(self.handle)
+            self.browser.driver.switch_to.window(self.handle)
+            try:
+                for frame in self.frames:
+                    self.browser.driver.switch_to.frame(frame)
+            except (NoSuchElementException, NoSuchFrameException, StaleElementReferenceException):
+                self.browser.driver.switch_to.default_content()
+                self.frames, self.placement = [], TAB
+                raise TabGone(
+                    "the current frame is gone; steps go on in the page itself, or in another %frame"
+                ) from None
             self.browser.active = self
-            for frame in self.frames:
-                self.driver.switch_to.frame(frame)
         if self.dialog is None and len(self.tabs) > 1:
             # a tab behind another one is not drawn: its picture would take seconds
             session_id = self.browser.target(self.handle).session_id
@@ -323,11 +425,29 @@ class ChromiumSession(Session):
         session_id = self.browser.target(self.handle).session_id
         command, browser = "Runtime.evaluate", self.browser
         asked = browser.channel.post(command, {"expression": expression, "returnByValue": True}, session_id)
-        asked.add_done_callback(lambda _: browser.wake())
-        browser.wait_for(lambda: asked.done() or self.dialog is not None, timeout)
+        browser.wait_answered(asked, self, timeout)
         if not asked.done() and self.dialog is not None:  # the page stands still until it is answered
             raise dialog_open(self.dialog)
-        return answer(asked, command, 0 if asked.done() else 0.01).get("result", {}).get("value")
+        if not asked.done():
+            browser.patience.suspect()
+            raise StepTimeout("the page does not answer; a script of it may be blocking the tab")
+        return answer(asked, command, 0).get("result", {}).get("value")
+
+    def unblock(self) -> bool:
+        browser = self.browser
+        if self.dialog is not None:
+            return False
+        try:
+            tab = browser.target(self.handle, timeout=0).session_id
+            asked = browser.channel.post("Runtime.evaluate", {"expression": "0"}, tab)
+            browser.wait_answered(asked, self, BLOCKED_SECONDS)
+            if asked.done() or self.dialog is not None:
+                return False
+            # Only now: where nothing runs, it would end whatever runs next.
+            browser.channel.call("Runtime.terminateExecution", session=tab, timeout=ALIVE_SECONDS)
+        except (StepTimeout, TabGone):
+            return False
+        return True
 
     def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -411,6 +531,7 @@ class ChromiumSession(Session):
         with browser.lock:
             if browser.active is self:
                 browser.active = None
+            browser.released()
             if browser.closed or not browser.channel.open:
                 return
             try:
@@ -418,7 +539,13 @@ class ChromiumSession(Session):
             except (BrowserGone, StepTimeout):
                 pass  # it is gone, and the context with it
             except CommandRefused:
-                # The browser's own context cannot be disposed of; it is never leased again, and its
-                # last tab must stay, or the browser would end.
-                for handle in self.tabs[1:]:
-                    browser.channel.call("Target.closeTarget", {"targetId": handle})
+                self._abandon_own_context()
+
+    def _abandon_own_context(self) -> None:
+        """The browser's own context cannot be disposed of; it is never leased again. Its pages must not run
+        on, but a browser without a tab ends: an empty one stays."""
+        channel, left = self.browser.channel, self.tabs
+        with contextlib.suppress(BrowserGone, StepTimeout, CommandRefused):
+            channel.call("Target.createTarget", {"url": "about:blank", "newWindow": True})
+            for handle in left:
+                channel.call("Target.closeTarget", {"targetId": handle})

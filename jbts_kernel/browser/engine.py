@@ -9,16 +9,19 @@ channel beside its driver, and :mod:`.plain`, which has WebDriver alone. What an
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import StepProblem, Unsupported
+from ..errors import BrowserGone, StepProblem, Unsupported
 from .faults import dialog_open
 from .launch import LaunchSpec
+from .patience import Patience
 from .placement import TAB, Placement
+from .processes import Process, only_child
 from .signals import Dialog, Signals
 
 PAGE_SCRIPT = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("roles.js", "page.js"))
@@ -34,6 +37,17 @@ class Download:
     state: Literal["running", "completed", "canceled"]
 
 
+QUIT_SECONDS = 2.0
+
+
+def driver_errors() -> tuple[type[BaseException], ...]:
+    """What a driver command raises, besides our own errors."""
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    return (OSError, WebDriverException, HTTPError)
+
+
 class Browser(ABC):
     """One browser process. Start it with :meth:`launch`; :meth:`close` ends it and can be called twice."""
 
@@ -42,9 +56,20 @@ class Browser(ABC):
     lacks: tuple[str, ...] = ()
     """What it cannot do, in words for a person."""
 
-    def __init__(self, driver: Any, spec: LaunchSpec) -> None:
+    def __init__(self, driver: Any, spec: LaunchSpec, scratch: str = "", process: Process | None = None) -> None:
         self.driver = driver
         self.spec = spec
+        self.scratch = scratch
+        """The folder of its temporary files, taken away with it."""
+        service = getattr(driver, "service", None)
+        self.program = str(service.path) if service is not None else ""
+        self.driver_process = Process.of(service.process.pid) if service is not None else None
+        self.process = process or (only_child(service.process.pid) if service is not None else None)
+        self.patience = Patience(driver, self._given_up)
+        self.sessions: list[Session] = []
+        self.released: Callable[[], None] = lambda: None
+        """Called whenever a session of it was closed."""
+        self.started_at = time.perf_counter()
         self.lock = threading.RLock()
         self.signals = Signals()
         self.active: Session | None = None
@@ -53,12 +78,20 @@ class Browser(ABC):
         self._timeouts: dict[str, float] = {}
 
     @classmethod
-    def launch(cls, spec: LaunchSpec) -> Browser:
-        """Start a browser of the engine that ``spec`` means.
+    def launch(cls, spec: LaunchSpec, scratch: str | None = None) -> Browser:
+        """Start a browser of the engine that ``spec`` means, with its temporary files in ``scratch``.
         Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
         from .chromium import ChromiumBrowser
 
-        return ChromiumBrowser.launch(spec)
+        return ChromiumBrowser.launch(spec, scratch)
+
+    @classmethod
+    def attach(cls, spec: LaunchSpec, address: str, program: str, scratch: str, process: Process) -> Browser:
+        """Take over a browser that was left running, with the contexts it has.
+        Raises :class:`~jbts_kernel.errors.BrowserGone`."""
+        from .chromium import ChromiumBrowser
+
+        return ChromiumBrowser.attach(spec, address, program, scratch, process)
 
     @property
     def channel(self) -> Any:
@@ -75,8 +108,45 @@ class Browser(ABC):
         """A session in a context nobody has used."""
 
     @abstractmethod
-    def close(self) -> None:
-        """End browser and driver. Can be called twice."""
+    def close(self, patience: float = QUIT_SECONDS) -> None:
+        """End browser and driver, which have ``patience`` seconds to do it by themselves. Can be called twice."""
+
+    # ---- lasting longer than its driver, and than its kernel ----------------------------------------
+    @property
+    def address(self) -> str:
+        """Where another driver reaches this browser, as host:port; empty where none can."""
+        return ""
+
+    @property
+    def driver_runs(self) -> bool:
+        """Whether the driver's process is there; of one elsewhere that is taken for granted."""
+        process = getattr(getattr(self.driver, "service", None), "process", None)
+        return process is None or process.poll() is None
+
+    def answers(self, seconds: float) -> bool:
+        """Whether browser and driver answer; a driver that does not is replaced, where it can be."""
+        return self.driver_runs and self.patience.free(seconds)
+
+    def allow(self, seconds: float | None) -> None:
+        """From now on there is this long for all that is asked of it; None: each its usual time."""
+        self.patience.allow(seconds)
+
+    def replace_driver(self) -> None:
+        """Put a new driver in the place of one that is of no use. Raises :class:`BrowserGone`."""
+        raise BrowserGone("the driver does not answer")
+
+    def resume(self, name: str, context_id: str, handle: str, downloads: Path | None) -> Session:
+        """A session in a context that a kernel before this one left, on its tab or the newest there is.
+        Raises :class:`~jbts_kernel.errors.TabGone` where no tab of it is left."""
+        raise Unsupported(f"{self.name} cannot be taken over; use chrome, chromium or edge for this")
+
+    def leave(self) -> None:
+        """Let go of a browser that somebody will take over: it and its driver live on."""
+        raise Unsupported(f"{self.name} cannot be taken over; use chrome, chromium or edge for this")
+
+    def _given_up(self, command: str) -> None:
+        """Nobody waits for a driver command any more: end it where that disturbs nothing else."""
+        self._timeouts.clear()  # it may have been the one that sets them
 
     # ---- facts ------------------------------------------------------------------------------------
     @property
@@ -122,6 +192,7 @@ class Session(ABC):
     def __init__(self, browser: Browser, name: str, handle: str) -> None:
         self.browser = browser
         self.name = name
+        self.context_id = ""
         self.handle = handle
         self.frames: list[Any] = []
         self.placement = TAB
@@ -133,7 +204,13 @@ class Session(ABC):
 
     @property
     def driver(self) -> Any:
+        """The browser's driver. Sessions of one browser take turns: see :meth:`activate`."""
         return self.browser.driver
+
+    @property
+    def viewport(self) -> tuple[int, int] | None:
+        """The size its tabs were given, if it is not the browser's."""
+        return None
 
     # ---- places -----------------------------------------------------------------------------------
     @abstractmethod
@@ -224,6 +301,10 @@ class Session(ABC):
     @abstractmethod
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
         """A JavaScript expression's plain value in the current tab's main frame."""
+
+    def unblock(self) -> bool:
+        """Whether a script of the page kept the current tab from everything else, and was ended."""
+        return False
 
     @abstractmethod
     def parses(self, body: str, timeout: float) -> bool:

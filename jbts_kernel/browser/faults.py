@@ -125,8 +125,10 @@ def translate(error: BaseException, timeout: float, dialog: Dialog | None = None
         return TabGone("the current frame is gone; go on with %frame main")
     if isinstance(error, theirs.InvalidSelectorException) or "invalid selector" in low:
         return LocatorInvalid(f"the browser cannot read that locator: {clip(text, 200)}")
+    if "tab crashed" in low:
+        return BrowserGone("the page crashed; the next step starts in a fresh context")
     if any(words in low for words in _GONE):
-        return BrowserGone(f"the browser is gone ({clip(text, 160)}); the next step starts a new one")
+        return BrowserGone(f"the browser or its driver is gone ({clip(text, 160)}); the next step replaces it")
     if isinstance(error, theirs.MoveTargetOutOfBoundsException):
         return NotActionable(
             "that point is outside the viewport; %scroll there first, or give the page a larger %window"

@@ -153,8 +153,8 @@ def needs_no_sandbox() -> bool:
     return os.geteuid() == 0 or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 
-def start(spec: LaunchSpec) -> Any:
-    """Start the browser of ``spec`` and return its Selenium driver.
+def start(spec: LaunchSpec, scratch: str | None = None) -> Any:
+    """Start the browser of ``spec`` and return its Selenium driver. ``scratch`` is a folder for its temporary files.
 
     Raises:
         BrowserUnavailable: no such browser, no driver, versions that do not fit, or a start that failed;
@@ -162,11 +162,11 @@ def start(spec: LaunchSpec) -> Any:
     """
     name = check_browser(spec.browser)
     if name in CHROMIUM_FAMILY:
-        return _start_chromium(spec, name)
+        return _start_chromium(spec, name, scratch)
     raise BrowserUnavailable(f"{name} cannot be started yet; use chrome, chromium or edge")
 
 
-def _start_chromium(spec: LaunchSpec, name: str) -> Any:
+def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
     from selenium import webdriver
     from selenium.common.exceptions import (
         NoSuchDriverException,
@@ -200,6 +200,8 @@ def _start_chromium(spec: LaunchSpec, name: str) -> Any:
             options.binary_location = binary
         # Jupyter interrupts the kernel's whole process group; the driver must not be in it.
         keywords: dict[str, Any] = {"popen_kw": {"start_new_session": True}}
+        if scratch:
+            keywords["env"] = {**os.environ, "TMPDIR": scratch}
         driver = spec.driver or find_driver(name)
         if driver:
             keywords["executable_path"] = driver

@@ -1,53 +1,373 @@
 """Browsers kept warm, by everything that makes one different from another.
 
-A lease is a session in a context nobody has used before; the browser under it is shared between
-leases whose launch specs are equal, and replaced when it has died.
+A lease is a session in a context nobody has used before. The browser under it is one whose launch spec is
+equal in every part: a warm one that nobody uses, else a new one while there is room, else whoever asks
+waits. So leases that run side by side never share a driver, which can do one thing at a time; the users
+of one notebook, who take turns, share a browser (``shared``). What died or does not answer is replaced
+before it is handed out.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from .engine import Browser, Session
+from ..errors import BrowserGone, PoolFull, StepProblem, TabGone
+from ..ids import new_id
+from .engine import Browser, Session, driver_errors
+from .faults import first_line
 from .launch import LaunchSpec
+from .lease import Lease
+from .processes import Process, kill, make_scratch
+from .reaper import start_watcher
+from .records import Record, Records, User
+
+WAIT_SECONDS = 30.0
+CHECK_SECONDS = 5.0
+PROBE_SECONDS = 10.0
+SLOW_MS = 5000.0
+_PROBE = "data:text/html,<title>well</title>"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A browser taken over: its sessions by user, who was acting, and the records of others that were left."""
+
+    sessions: Mapping[str, Session]
+    current: str
+    others: tuple[Record, ...]
 
 
 class BrowserPool:
-    """The browsers of this process. ``lease`` starts one where there is none for the spec."""
+    """The browsers of this process, at most ``max_size``.
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._browsers: dict[LaunchSpec, Browser] = {}
+    ``home`` is the project's data folder: what runs is recorded there, so that a browser whose process was
+    killed can be taken over within ``grace`` seconds, and is ended by whoever comes by after that. Without
+    it nothing is recorded. ``notebook`` is what the records say they belong to.
+    """
 
-    def lease(self, spec: LaunchSpec, name: str, downloads: Path) -> Session:
-        """A clean session. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
-        with self._lock:
-            browser = self._browsers.get(spec)
-            if browser is not None and not browser.alive:
-                self._browsers.pop(spec).close()
-                browser = None
-            if browser is None:
-                browser = self._browsers[spec] = Browser.launch(spec)
-            return browser.lease(name, downloads)
+    def __init__(
+        self, max_size: int = 5, *, home: Path | None = None, grace: float = 0.0, notebook: str | None = None
+    ) -> None:
+        if max_size < 1:
+            raise ValueError("a pool has room for one browser at least")
+        self.max_size = max_size
+        self.home = home
+        self.grace = grace
+        self.notebook = notebook
+        self._records = Records(home) if home is not None else None
+        self._changed = threading.Condition(threading.RLock())
+        self._browsers: list[Browser] = []
+        self._claimed: list[Browser] = []
+        self._starting = 0
+        self._kept: dict[int, Record] = {}
+        self._watcher: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> BrowserPool:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self.close()
+
+    # ---- leasing --------------------------------------------------------------------------------
+    def lease(
+        self,
+        spec: LaunchSpec | None = None,
+        name: str = "main",
+        downloads: Path | None = None,
+        *,
+        timeout: float = WAIT_SECONDS,
+    ) -> Lease:
+        """A clean session for a block of code: ``with pool.lease(spec) as session``, or ``async with``."""
+        asked = spec or LaunchSpec()
+        return Lease(lambda: self.acquire(asked, name, downloads, timeout=timeout), self.home)
+
+    def acquire(
+        self,
+        spec: LaunchSpec,
+        name: str = "main",
+        downloads: Path | None = None,
+        *,
+        timeout: float = WAIT_SECONDS,
+        shared: bool = False,
+    ) -> Session:
+        """A clean session, until it is closed. ``shared`` takes a browser that others use as well.
+
+        Raises:
+            PoolFull: every browser is in use, and stayed so for ``timeout`` seconds.
+            BrowserUnavailable: none could be started.
+        """
+        deadline = time.monotonic() + timeout
+        troubles: tuple[type[BaseException], ...] = (StepProblem, *driver_errors())
+        while True:
+            browser = warm = self._warm(spec, deadline, timeout, shared)
+            try:
+                if browser is None:
+                    browser = self._launch(spec)
+                browser.allow(None)  # whoever had it before may have left it little time
+                if warm is not None and not browser.answers(CHECK_SECONDS):
+                    self.discard(browser, answers=False)
+                    continue
+                try:
+                    return self._enter(browser, browser.lease(name, downloads))
+                except troubles as problem:
+                    self.discard(browser, answers=False)
+                    if warm is None:
+                        raise BrowserGone(f"the browser gives no clean context ({first_line(problem)[:160]})") from None
+            finally:
+                self._unclaim(browser)
+
+    def _warm(self, spec: LaunchSpec, deadline: float, timeout: float, shared: bool) -> Browser | None:
+        """A running browser of this spec, claimed; None where there is room to start one."""
+        while True:
+            with self._changed:
+                for browser in self._browsers:
+                    if browser.spec == spec and browser.alive and (shared or not self._used(browser)):
+                        self._claimed.append(browser)
+                        return browser
+                if len(self._browsers) + self._starting < self.max_size:
+                    self._starting += 1
+                    return None
+                idle = next((b for b in self._browsers if not b.alive or not self._used(b)), None)
+                if idle is None:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        raise PoolFull(
+                            f"all {self.max_size} browsers of the pool are in use, and none came free within"
+                            f" {timeout:g} s; give one back, or make room with JBTS.pool_size"
+                        )
+                    self._changed.wait(left)
+                    continue
+            self.discard(idle)
+
+    def _unclaim(self, browser: Browser | None) -> None:
+        with self._changed:
+            if browser in self._claimed:
+                self._claimed.remove(browser)
+            self._changed.notify_all()
+
+    def _used(self, browser: Browser) -> bool:
+        return browser in self._claimed or any(not session.closed for session in browser.sessions)
+
+    def _enter(self, browser: Browser, session: Session) -> Session:
+        browser.sessions = [known for known in browser.sessions if not known.closed] + [session]
+        return session
+
+    def _launch(self, spec: LaunchSpec) -> Browser:
+        """Start a browser in the room that was kept for it; it is claimed."""
+        record: Record | None = None
+        try:
+            scratch = make_scratch()
+            if self._records is not None and spec.grid is None:
+                self._begin()
+                record = Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook)
+                self._records.write(record)  # before it starts: this process may be killed while it does
+            browser = Browser.launch(spec, scratch)
+        except BaseException:
+            if record is not None and self._records is not None:
+                self._records.remove(record)
+            with self._changed:
+                self._starting -= 1
+            raise
+        if record is not None:
+            self._keep(browser, record)
+        with self._changed:
+            self._starting -= 1
+            self._add(browser)
+            self._claimed.append(browser)
+        return browser
+
+    def _add(self, browser: Browser) -> None:
+        browser.released = self._wake
+        self._browsers.append(browser)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    # ---- records --------------------------------------------------------------------------------
+    def _begin(self) -> None:
+        """Before the first browser: end what nobody needs any more, and see that ours will be ended."""
+        assert self.home is not None
+        assert self._records is not None
+        with self._changed:
+            if self._watcher is not None and self._watcher.poll() is None:
+                return
+            self._watcher = start_watcher(self.home)
+        self._records.reap()
+
+    def _keep(self, browser: Browser, record: Record) -> None:
+        assert self._records is not None
+        found = replace(
+            record,
+            driver=browser.driver_process,
+            browser=browser.process,
+            address=browser.address,
+            program=browser.program,
+        )
+        self._kept[id(browser)] = self._records.write(found)
+
+    def remember(self, sessions: Mapping[str, Session], current: str) -> None:
+        """Record where the users stand, for whoever takes their browsers over."""
+        if self._records is None:
+            return
+        for browser in self.browsers:
+            record = self._kept.get(id(browser))
+            if record is None:
+                continue
+            users = {name: _standing(s) for name, s in sessions.items() if s.browser is browser and not s.closed}
+            if (record.users, record.current, record.driver) != (users, current, browser.driver_process):
+                self._keep(browser, replace(record, users=users, current=current))
+
+    def attach(self) -> Attached | None:
+        """Take over the browser a killed or restarted process left: one of the same notebook before others,
+        the one used last before older ones. None where there is none."""
+        if self._records is None:
+            return None
+        left = sorted(self._records.orphans(), key=lambda one: one[1].notebook != self.notebook)
+        usable = [(path, r) for path, r in left if r.browser is not None and r.browser.alive and r.address]
+        for number, (path, record) in enumerate(usable):
+            self._begin()
+            taken = self._records.take(path, record, _myself())
+            if taken is None:
+                continue
+            sessions = self._take_over(taken)
+            if sessions:
+                others = tuple(r for _, r in usable[number + 1 :])
+                return Attached(sessions, taken.current if taken.current in sessions else next(iter(sessions)), others)
+        return None
+
+    def _take_over(self, record: Record) -> dict[str, Session]:
+        assert self._records is not None
+        assert record.browser is not None
+        sessions: dict[str, Session] = {}
+        browser: Browser | None = None
+        try:
+            browser = Browser.attach(record.spec, record.address, record.program, record.scratch, record.browser)
+            for name, user in record.users.items():
+                try:
+                    downloads = Path(user.downloads) if user.downloads else None
+                    session = browser.resume(name, user.context_id, user.handle, downloads)
+                    sessions[name] = self._enter(browser, session)
+                except TabGone:
+                    continue
+                if user.viewport:
+                    session.resize(*user.viewport)
+        except StepProblem:
+            sessions = {}  # it does not answer any more
+        kill(record.driver)
+        if browser is None or not sessions:
+            if browser is not None:
+                browser.close()
+            record.end()
+            self._records.remove(record)
+            return {}
+        self._keep(browser, replace(record, grace=self.grace, notebook=self.notebook))
+        with self._changed:
+            self._add(browser)
+        return sessions
+
+    # ---- facts and ends -------------------------------------------------------------------------
     @property
-    def browsers(self) -> dict[LaunchSpec, Browser]:
-        """What is running, by spec."""
-        with self._lock:
-            return dict(self._browsers)
+    def browsers(self) -> tuple[Browser, ...]:
+        """What is running."""
+        with self._changed:
+            return tuple(self._browsers)
 
-    def discard(self, browser: Browser) -> None:
-        """End a browser and forget it."""
-        with self._lock:
-            for spec, known in list(self._browsers.items()):
-                if known is browser:
-                    del self._browsers[spec]
-        browser.close()
+    def health(self, spec: LaunchSpec | None = None) -> dict[str, Any]:
+        """Whether a browser of this pool can be used, from a navigation in a fresh context.
 
-    def close(self) -> None:
-        """End every browser. Can be called twice."""
-        with self._lock:
-            browsers, self._browsers = list(self._browsers.values()), {}
-        for browser in browsers:
+        ``status`` is healthy; degraded where it works, but a browser of the pool died, every one is in use
+        or the navigation was slow; unhealthy where it does not work.
+        """
+        if spec is None:
+            spec = next((browser.spec for browser in self.browsers), LaunchSpec())
+        dead = sum(not browser.alive for browser in self.browsers)
+        begun, error = time.monotonic(), ""
+        full = False
+        try:
+            self._navigate(spec)
+        except PoolFull as problem:
+            full, error = True, problem.message
+        except StepProblem as problem:
+            error = problem.message
+        ms = (time.monotonic() - begun) * 1000
+        with self._changed:
+            size, used = len(self._browsers), sum(self._used(b) for b in self._browsers)
+        status = "healthy"
+        if error:
+            status = "degraded" if full else "unhealthy"
+        elif dead or used >= self.max_size or ms > SLOW_MS:
+            status = "degraded"
+        return {
+            "status": status,
+            "grid_url": spec.grid,
+            "pool_size": size,
+            "in_use": used,
+            "max_size": self.max_size,
+            "navigation": {"ok": not error, "ms": round(ms, 1), "error": error or None},
+        }
+
+    def _navigate(self, spec: LaunchSpec) -> None:
+        session = self.acquire(spec, "health", timeout=0, shared=True)
+        browser = session.browser
+        try:
+            with browser.lock:
+                browser.patience.allow(PROBE_SECONDS)
+                session.driver.get(_PROBE)
+                if session.driver.title != "well":
+                    raise BrowserGone("the browser opened a page and shows another")
+        except driver_errors() as problem:
+            raise BrowserGone(f"the browser does not open a page: {first_line(problem)[:160]}") from None
+        finally:
+            browser.patience.allow(None)
+            session.close()
+
+    def discard(self, browser: Browser, *, answers: bool = True) -> None:
+        """End a browser and forget it; one that does not answer is not asked."""
+        with self._changed:
+            if browser in self._browsers:
+                self._browsers.remove(browser)
+        if answers:
             browser.close()
+        else:
+            browser.close(0)
+        self._forget(browser)
+        self._wake()
+
+    def _forget(self, browser: Browser) -> None:
+        record = self._kept.pop(id(browser), None)
+        if record is not None and self._records is not None:
+            self._records.remove(record)
+
+    def close(self, leave: bool = False) -> None:
+        """End every browser; with ``leave``, let those go that somebody can take over. Can be called twice."""
+        with self._changed:
+            browsers, self._browsers = self._browsers, []
+        for browser in browsers:
+            if leave and self.grace > 0 and browser.alive and id(browser) in self._kept and browser.address:
+                browser.leave()
+            else:
+                browser.close()
+                self._forget(browser)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None and watcher.stdin is not None:
+            watcher.stdin.close()
+            if not leave:
+                watcher.wait()
+        self._wake()
+
+
+def _myself() -> Process:
+    return Process.of(os.getpid()) or Process(os.getpid(), 0.0)
+
+
+def _standing(session: Session) -> User:
+    downloads = str(session.downloads) if session.downloads else None
+    return User(session.context_id, session.handle, downloads, session.viewport)

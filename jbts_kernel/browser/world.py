@@ -118,12 +118,12 @@ def _ask(
     """A DevTools command of a page, given up as soon as a dialog opens: the page stands still behind it."""
     browser = session.browser
     asked = browser.channel.post(method, params, target)
-    asked.add_done_callback(lambda _: browser.wake())
-    browser.wait_for(lambda: asked.done() or session.dialog is not None, timeout)
+    browser.wait_answered(asked, session, timeout)
     if asked.done():
         return answer(asked, method, 0)
     if session.dialog is not None:
         raise dialog_open(session.dialog)
+    browser.patience.suspect()
     raise StepTimeout(f"the page did not answer within {timeout:g} s; is a script of it running without an end?")
 
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..browser.records import Records
 from ..config import find_home
 from ..errors import JBTSError, UsageProblem
 from ..ids import new_id
@@ -100,6 +101,7 @@ def run(
     check_parameters(cases, parameters)
     progress = progress or Silent()
     run_id = new_id()
+    Records(home).reap()  # what a suite or notebook that was killed left behind
     log = Log(home)
     asked = interruption or Interruption()
     suite = _Suite(home, run_id, folder, parameters, log, progress, asked, retries, until_fail, timeout, cell_timeout)

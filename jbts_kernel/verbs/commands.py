@@ -83,6 +83,7 @@ def browser(
     arg: tuple[str, ...] = (),
     device: str | None = None,
     as_: str | None = None,
+    attach: bool = False,
 ) -> Any:
     """Start a browser, or a second user in it (--as NAME); each user is an isolated context.
 
@@ -95,6 +96,7 @@ def browser(
         arg: one more argument for the browser, as --arg=--lang=de
         device: an emulated device, like iphone or pixel
         as_: the user's name; %use NAME comes back to it
+        attach: go on in the browser that a killed or restarted kernel left
     """
     from dataclasses import replace
 
@@ -103,8 +105,13 @@ def browser(
 
     if headless and headed:
         raise UsageProblem("--headless and --headed exclude each other; give one")
-    bench.user = as_ or "main"
+    if attach:
+        if any((browser_name, headless, headed, viewport, grid, arg, device, as_)):
+            raise UsageProblem("--attach takes over a browser as it is; leave the other options out")
+        return _attach(bench)
     spec = bench.spec
+    bench.user = as_ or "main"
+    spec = bench.specs.get(bench.user, spec)  # a new user is given what the one before has
     if browser_name:
         spec = replace(spec, browser=check_browser(browser_name))
     if headless or headed:
@@ -134,6 +141,20 @@ def browser(
     window = "headless" if spec.headless else "with a window"
     user = f", user {bench.user}" if bench.user != "main" else ""
     return bench.tell(f"{session.browser.name} {session.browser.version}, {size}, {window}{user}")
+
+
+def _attach(bench: Workbench) -> Any:
+    found = bench.attach()
+    if found is None:
+        raise JBTSError("no browser was left to attach to; %browser starts one")
+    session = bench.session
+    title, url = session.titles()[session.handle]
+    who = f", user {bench.user}" if len(found.sessions) > 1 or bench.user != "main" else ""
+    others = "; ".join(f"{r.spec.browser} of {r.notebook or 'no notebook'}" for r in found.others)
+    return bench.tell(
+        f"attached to {session.browser.name} {session.browser.version}{who}, on {clip(url, 200)} {clip(title, 80)!r}",
+        detail=f"also left: {others} (--attach again takes the next)" if others else "",
+    )
 
 
 @command("use")

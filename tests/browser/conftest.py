@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # ---- the site -----------------------------------------------------------------------------------
 class Site(http.server.ThreadingHTTPServer):
     """The pages of tests/site and pages made up by a test, on loopback, with endpoints that misbehave:
-    /status/N, /slow?ms=N, /hang, /redirect?to=URL, /circle, /echo, /download/NAME, /drop."""
+    /status/N, /slow?ms=N, /hang, /redirect?to=URL, /circle, /echo, /download/NAME, /drop, /cached."""
 
     daemon_threads = True
 
@@ -104,7 +104,8 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", mime)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
+        if "Cache_Control" not in headers:
+            self.send_header("Cache-Control", "no-store")
         for key, value in headers.items():
             self.send_header(key.replace("_", "-"), value)
         self.end_headers()
@@ -122,6 +123,9 @@ class _Answers(http.server.BaseHTTPRequestHandler):
     def _hang(self, rest: str, query: dict[str, str]) -> None:
         self.server.stopping.wait()
         self.close_connection = True
+
+    def _cached(self, rest: str, query: dict[str, str]) -> None:
+        self._send(200, HEAD.format(title="cached").encode(), Cache_Control="max-age=3600")
 
     def _drop(self, rest: str, query: dict[str, str]) -> None:
         self.close_connection = True

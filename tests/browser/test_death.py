@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -39,22 +41,47 @@ def assert_ended(*expected: psutil.Process) -> None:
     assert not left
 
 
-@pytest.mark.parametrize("victim", ["driver", "browser"])
-def test_death_between_steps(own_browser: Make, victim: str) -> None:
-    """What died between two steps is replaced, and the step that found out says so and works."""
+def take_time(trial: Trial, line: str, error: str, *words: str) -> None:
+    """The line fails with this error, within its 2 seconds and what a loaded machine adds to them."""
+    with pytest.raises(StepFailed) as caught:
+        trial(f"{line} --timeout 2")
+    row = trial.row()
+    assert (row["status"], row["error_type"]) == ("error", error), str(caught.value)
+    for word in words:
+        assert word in caught.value.message
+    assert row["duration_ms"] < 20_000
+
+
+def test_a_driver_that_dies_between_steps(own_browser: Make) -> None:
+    """Only the driver is replaced: the page is as it was, and the step that found out says so."""
+    trial = own_browser()
+    trial.open("labels.html")
+    trial("evaluate window.kept = 7")
+    driver, browser = processes(trial)
+    child = trial.bench.session.driver.service.process
+    kill(driver)
+    child.wait(20)
+    assert trial("evaluate window.kept") == 7
+    assert "the driver had died and was replaced" in trial.last.note
+    trial("navigate /buttons.html")
+    trial("click #one")
+    assert trial.last.note == ""
+    trial.bench.close()
+    assert_ended(driver, browser)
+
+
+def test_a_browser_that_dies_between_steps(own_browser: Make) -> None:
+    """The browser is replaced, and the step that found out says so and works."""
     trial = own_browser()
     trial.open("labels.html")
     driver, browser = processes(trial)
-    kill(driver if victim == "driver" else browser)
-    session = trial.bench.session
-    if victim == "driver":
-        driver.wait(5)
-    else:
-        session.browser.channel._thread.join(10)
-        assert not session.browser.channel.open
+    channel = trial.bench.session.browser.channel
+    kill(browser)
+    channel._thread.join(10)
+    assert not channel.open
     trial("navigate /buttons.html")
     assert (trial.row()["status"], trial.row()["title"]) == ("passed", "Buttons")
-    assert "had died" in trial.last.note
+    assert "the browser had died and was replaced" in trial.last.note
     trial("click #one")
     assert trial.last.note == ""
     assert_ended(driver, browser)
@@ -62,7 +89,7 @@ def test_death_between_steps(own_browser: Make, victim: str) -> None:
 
 @pytest.mark.parametrize("victim", ["driver", "browser"])
 def test_death_during_a_step(own_browser: Make, victim: str) -> None:
-    """A step that loses its browser fails as BrowserGone within its time; the next one starts anew."""
+    """A step that loses its browser fails as BrowserGone within its time; the next one works."""
     trial = own_browser()
     trial.open("labels.html")
     process = processes(trial)[0 if victim == "driver" else 1]
@@ -73,22 +100,90 @@ def test_death_during_a_step(own_browser: Make, victim: str) -> None:
     timer.join()
     row = trial.row()
     assert (row["status"], row["error_type"]) == ("error", "BrowserGone"), str(caught.value)
-    assert "the next step starts a new one" in caught.value.message
+    assert "the next step replaces it" in caught.value.message
     assert row["duration_ms"] < 12_000
     trial("navigate /labels.html")
-    assert "had died" in trial.last.note
+    assert "had died and was replaced" in trial.last.note
     assert trial.row()["status"] == "passed"
 
 
-def test_a_tab_that_crashes(own_browser: Make) -> None:
-    """A crashed page is told as such, and the test goes on."""
+def test_a_page_that_crashes(own_browser: Make) -> None:
+    """A crashed page is told as such; the browser and its other users go on, and so does the test."""
     trial = own_browser()
     trial.open("labels.html")
-    with pytest.raises(StepFailed) as caught:
-        trial("navigate chrome://crash --timeout 5")
-    assert caught.value.result.error_type in ("BrowserGone", "TabGone", "NavigationFailed")
+    trial.bench.line("browser --as other")
+    trial("navigate /buttons.html")
+    trial("evaluate window.kept = 7")
+    trial.bench.line("use main")
+    browser = trial.bench.session.browser
+    take_time(trial, "navigate chrome://crash", "BrowserGone", "the page crashed")
+    trial("navigate /buttons.html")
+    assert "the page had crashed" in trial.last.note
+    trial("click #one")
+    trial.bench.line("use other")
+    assert trial("evaluate window.kept") == 7
+    assert trial.bench.session.browser is browser
+
+
+@pytest.mark.parametrize("how", ["while acting", "by itself"])
+def test_a_page_that_blocks_its_tab(own_browser: Make, how: str) -> None:
+    """A step on a page whose script never ends fails in time; the next one has that script stopped, and works."""
+    trial = own_browser()
+    trial.open("<p>text</p><button onclick='while (true) {}'>go</button>")
+    if how == "while acting":
+        take_time(trial, "click button", "StepTimeout")
+    else:
+        trial("evaluate setTimeout(() => { while (true) {} }, 300)")
+        take_time(trial, "wait #never", "StepTimeout")
+    assert trial("text p") == "text"
+    assert "a script of the page that blocked its tab was stopped" in trial.last.note
+
+
+def test_a_page_that_keeps_asking(own_browser: Make) -> None:
+    """An endless row of alerts stops every step by name; another tab, and the next test, are free of it."""
+    trial = own_browser()
+    trial.open("<p>text</p><button onclick='while (true) alert(1)'>go</button>")
+    trial("click button")
+    for _ in range(2):
+        take_time(trial, "text p", "UnexpectedDialog", "%dialog accept")
+        trial("dialog accept")
+    trial("tab new")
     trial("navigate /buttons.html")
     trial("click #one")
+    trial.bench.test("the next one")
+    trial("navigate /labels.html")
+
+
+@pytest.mark.parametrize("victim", ["driver", "browser"])
+def test_one_that_stops_answering(own_browser: Make, victim: str) -> None:
+    """A step ends in time although nobody answers; the next one replaces whoever it was."""
+    trial = own_browser()
+    trial.open("labels.html")
+    trial("evaluate window.kept = 7")
+    driver, browser = processes(trial)
+    (driver if victim == "driver" else browser).suspend()
+    take_time(trial, "wait #never", "StepTimeout")
+    kept = trial("evaluate window.kept")
+    assert kept == (7 if victim == "driver" else None)
+    assert "did not answer" in trial.last.note
+    assert_ended(driver)
+    if victim == "browser":
+        assert_ended(browser)
+
+
+def test_closing_never_stalls(own_browser: Make) -> None:
+    """A workbench ends driver and browser although neither answers, and takes their files away."""
+    trial = own_browser()
+    trial.open("labels.html")
+    scratch = Path(trial.bench.session.browser.scratch)
+    both = processes(trial)
+    for process in both:
+        process.suspend()
+    begun = time.monotonic()
+    trial.bench.close()
+    assert time.monotonic() - begun < 30
+    assert_ended(*both)
+    assert not scratch.exists()
 
 
 def test_closing_leaves_nothing(own_browser: Make) -> None:

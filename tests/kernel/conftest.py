@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import queue
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,18 +48,23 @@ class Kernel:
         self.manager.kernel_spec.argv = [
             sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
         ]  # fmt: skip
+        self.closed = False
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
 
-    def run(self, code: str, *, stop_on_error: bool = True) -> Reply:
+    def run(self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None) -> Reply:
+        begun = time.monotonic()
         asked = self.client.execute(code, stop_on_error=stop_on_error)
         reply = Reply("")
         deadline = time.monotonic() + PATIENCE
         idle = False
         while not (idle and reply.status):
             assert time.monotonic() < deadline, f"no answer to {code!r}"
+            if interrupt_after is not None and time.monotonic() - begun > interrupt_after:
+                self.manager.interrupt_kernel()
+                interrupt_after = None
             if not idle:
                 idle = self._hear(asked, reply)
             else:
@@ -82,6 +89,11 @@ class Kernel:
             reply.error = "\n".join(content["traceback"])
         return kind == "status" and content["execution_state"] == "idle"
 
+    def restart(self) -> None:
+        """As the front end's button does it."""
+        self.manager.restart_kernel()
+        self.client.wait_for_ready(timeout=PATIENCE)
+
     def complete(self, code: str) -> list[str]:
         answer = self.client.complete(code, len(code), reply=True, timeout=PATIENCE)
         return list(answer["content"]["matches"])
@@ -92,6 +104,10 @@ class Kernel:
         return str(answer["content"]["data"].get("text/plain", ""))
 
     def close(self) -> None:
+        """End the kernel. Can be called twice."""
+        if self.closed:
+            return
+        self.closed = True
         self.client.stop_channels()
         self.manager.shutdown_kernel()
         self.sockets.cleanup()
@@ -118,3 +134,36 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
 def kernel(start_kernel: Callable[..., Kernel]) -> Kernel:
     """A kernel with the extension, as a person in JupyterLab has it."""
     return start_kernel("--ext=jbts_kernel", JPY_SESSION_NAME="/somewhere/login.ipynb")
+
+
+class _Silent(http.server.BaseHTTPRequestHandler):
+    """A page with a button that stays disabled, and an address that never answers."""
+
+    def do_GET(self) -> None:
+        if self.path == "/hang":
+            self.server.stopping.wait()  # type: ignore[attr-defined]
+            return
+        body = b"<!doctype html><title>here</title><link rel=icon href=data:,><button id=off disabled>off</button>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The tests say what they need to know."""
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that answers / and never /hang."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Silent)
+    server.daemon_threads = True
+    server.stopping = threading.Event()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.stopping.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join(10)
+    server.server_close()

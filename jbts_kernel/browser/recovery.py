@@ -1,0 +1,50 @@
+"""Back to work after a command that nobody waits for any more, or after the driver died.
+
+An interrupt or a deadline ends the waiting, not the command, and the driver would make the next command
+wait for it. What runs is ended over the second channel where it can be (a navigation, a script that
+blocks the tab); what cannot (a promise that never settles, a driver that does not answer) is left to the
+old driver, and a new one takes its place. Either way the browser and its pages stay.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import BrowserGone, StepTimeout
+from .engine import Browser, Session
+
+ALIVE_SECONDS = 5.0
+BUSY_SECONDS = 0.15
+"""How long a driver may go on with a command nobody waits for before another takes its place."""
+SLICE_SECONDS = 0.45
+"""The same for a look at the page, which ends by itself: see SLICE_MS in :mod:`.actionability`."""
+
+
+def recover(browser: Browser, session: Session) -> str:
+    """Make the driver free for the next command; what had to be done for it, in a line for the card, or
+    nothing. Costs nothing where no command was given up.
+
+    Raises:
+        BrowserGone: it cannot be brought back.
+    """
+    given_up = browser.patience.abandoned_at
+    if given_up is None and browser.driver_runs:
+        return ""
+    if not browser.address:  # nothing but its driver reaches it
+        if not browser.answers(ALIVE_SECONDS):
+            raise BrowserGone(f"the driver has not answered for {ALIVE_SECONDS:g} s")
+        return ""
+    try:
+        browser.channel.call("Browser.getVersion", timeout=ALIVE_SECONDS)
+    except StepTimeout:
+        raise BrowserGone(f"the browser has not answered for {ALIVE_SECONDS:g} s") from None
+    done = []
+    if given_up is not None and session.unblock():
+        done.append("a script of the page that blocked its tab was stopped")
+    busy = SLICE_SECONDS if browser.patience.abandoned == "w3cExecuteScriptAsync" else BUSY_SECONDS
+    left = given_up + busy - time.monotonic() if given_up is not None else 0.0
+    if not browser.driver_runs or not browser.patience.free(left):
+        what = "did not answer" if browser.driver_runs else "had died"
+        browser.replace_driver()
+        done.append(f"the driver {what} and was replaced; the page is as it was")
+    return "; ".join(done)

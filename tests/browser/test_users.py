@@ -1,0 +1,89 @@
+"""Several users in one notebook: isolated contexts of one browser, each with its own place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jbts_kernel.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.conftest import Trial
+
+
+def test_users_are_isolated_and_share_a_browser(trial: Trial) -> None:
+    """What one user's site keeps the other does not have, in one browser process."""
+    trial("browser --as buyer")
+    trial.open("labels.html")
+    trial("cookie set who buyer")
+    trial("storage local set who buyer")
+    buyer = trial.bench.session
+    trial("browser --as seller")
+    trial.open("labels.html")
+    assert trial("cookie get who") is None
+    assert trial("storage local get who") is None
+    trial("cookie set who seller")
+    assert trial.bench.session.browser is buyer.browser
+    trial("use buyer")
+    assert trial("cookie get who") == "buyer"
+    trial("use seller")
+    assert trial("cookie get who") == "seller"
+
+
+def test_each_user_stays_where_they_were(trial: Trial) -> None:
+    """Tabs and frames are each user's own, and found again by %use, however often one changes."""
+    trial("browser --as buyer")
+    trial.open("<iframe srcdoc='<p>inner</p>'></iframe><p>outer</p>")
+    trial("frame iframe")
+    trial("browser --as seller")
+    trial("navigate /labels.html")
+    trial("tab new")
+    trial("navigate /buttons.html")
+    for _ in range(2):
+        trial("use buyer")
+        assert trial("text p") == "inner"
+        trial("use seller")
+        trial("click #one")
+        assert trial.last.url.endswith("/buttons.html")
+        assert len(trial("tabs")) == 2
+    trial("use buyer")
+    trial("frame main")
+    assert trial("text p") == "outer"
+    assert len(trial("tabs")) == 1
+
+
+def test_a_new_user_gets_the_same_browser_as_the_one_before(trial: Trial) -> None:
+    """Options given once hold for whoever comes next, unless told otherwise."""
+    trial("browser chrome --viewport 900x700")
+    first = trial.bench.session
+    trial("browser --as other")
+    assert trial.bench.spec.viewport == (900, 700)
+    assert trial.bench.session.browser is first.browser
+    trial("browser --as third --viewport 500x400")
+    assert trial.bench.session.browser is not first.browser
+    for user in ("main", "third"):
+        trial(f"use {user}")
+        trial("navigate /labels.html")
+    assert trial.js("innerWidth") == 500
+
+
+def test_nobody_is_made_up(trial: Trial) -> None:
+    """A user who was never begun is a mistake, and so are options where a browser is taken as it is."""
+    with pytest.raises(UsageProblem, match="there is no user 'nobody'"):
+        trial("use nobody")
+    with pytest.raises(UsageProblem, match="--attach takes over a browser as it is"):
+        trial("browser --attach --headless")
+
+
+def test_the_first_step_says_what_the_browser_took(own_browser: Callable[..., Trial]) -> None:
+    """Starting a browser is not acting: card and row tell the time apart, and only for the step that did it."""
+    trial = own_browser()
+    trial.open("labels.html")
+    assert trial.row()["browser_ms"] > 0
+    assert "starting the browser" in trial.card().text
+    trial.open("buttons.html")
+    assert trial.row()["browser_ms"] == 0
+    assert "starting the browser" not in trial.card().text
