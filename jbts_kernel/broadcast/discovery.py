@@ -58,6 +58,11 @@ class HubInfo:
         """What to connect to, token included."""
         return f"ws://{self.address}/ws?token={quote(self.token, safe='')}"
 
+    @property
+    def page(self) -> str:
+        """The live page, token included."""
+        return f"http://{self.address}/?token={quote(self.token, safe='')}"
+
 
 def find(home: Path) -> HubInfo | None:
     """The project's running hub; None when there is none, or it has not opened its port yet."""

@@ -21,9 +21,9 @@ from typing import Any, TextIO
 
 from ..errors import HubProblem
 from .discovery import MAX_LOG, HubInfo, Seat
-from .server import Hub, Options, Page, Route
+from .server import Hub, Options
 
-__all__ = ["Hub", "Options", "Page", "Route", "main"]
+__all__ = ["Hub", "Options", "main"]
 
 
 class _BoundedLog(logging.StreamHandler[Any]):
