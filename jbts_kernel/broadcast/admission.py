@@ -63,7 +63,7 @@ class Allowance:
         self.rate = rate
         self.burst = burst
         self.over = 0
-        """How many were too many, since the last one that was not."""
+        """How many were too many, each that was not making up for one."""
         self._left = float(burst)
         self._seen = now
 
@@ -75,7 +75,7 @@ class Allowance:
             self.over += 1
             return False
         self._left -= 1
-        self.over = 0
+        self.over = max(0, self.over - 1)
         return True
 
 

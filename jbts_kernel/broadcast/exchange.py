@@ -35,8 +35,8 @@ MAX_ROOMS_PER_CLIENT = 1_000
 MESSAGES_PER_S, MESSAGES_AT_ONCE = 200.0, 2_000
 """What one connection may send: enough to join all its rooms again, twice, and then a steady stream."""
 
-PATIENCE = 1_000
-"""Messages beyond that in a row which are answered with an error before the connection is closed (1008)."""
+EXCESS = 1_000
+"""Messages beyond that, net of those within it, that are answered with an error; then comes a close (1008)."""
 
 
 class Wire(Protocol):
@@ -144,7 +144,7 @@ class Exchange:
         except ProtocolError as problem:
             self.counts["bad_messages"] += 1
             self._reply(client, protocol.error(problem))
-        return client.allowance.over <= PATIENCE
+        return client.allowance.over <= EXCESS
 
     def _act(self, client: Client, message: ClientMessage) -> None:
         if isinstance(message, JoinRoom):

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from jbts_kernel.broadcast import discovery, pages
 from jbts_kernel.broadcast.discovery import HubInfo
+from jbts_kernel.broadcast.events import Events
 from jbts_kernel.broadcast.server import Options
 from jbts_kernel.broadcast.threaded import HubThread
+from jbts_kernel.log import Log
+from jbts_kernel.models import Event
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 
 
@@ -118,3 +127,61 @@ def test_behind_a_proxy_the_token_still_counts(info: HubInfo) -> None:
     assert get(info, f"/?token={info.token}", **lab | {"Origin": "https://evil.example"})[0] == 403
     assert get(info, f"/?token={info.token}", Host="evil.example:8443")[0] == 403
     assert get(info, f"/?token={info.token}", Host="localhost:8888", Origin="http://localhost:8888")[0] == 200
+
+
+def test_figures_for_prometheus(info: HubInfo, home: Path) -> None:
+    """/metrics wants the token and is read by the official parser; a step that ended is in it, once."""
+    log = Log(home)
+    about = {"status": "passed", "step_type": "click", "duration_ms": 12.0}
+    log.emit(Event("step.finished", about, "r1", "x1", "s1"), Event("execution.finished", about, "r1", "x1"))
+    log.close()
+    assert get(info, "/metrics")[0] == 401
+    deadline = time.monotonic() + PATIENCE
+    values: dict[tuple[str, ...], float] = {}
+    while not values.get(("jbts_executions_total", "passed")):
+        assert time.monotonic() < deadline, "it was never counted"
+        status, headers, body = get(info, "/metrics", Authorization=f"Bearer {info.token}")
+        assert status == 200 and headers["content-type"].startswith("text/plain; version=0.0.4")
+        families = text_string_to_metric_families(body.decode())
+        values = {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
+    assert values["jbts_steps_total", "click", "passed"] == values["jbts_step_duration_seconds_count",] == 1
+    assert values["jbts_hub_events_total",] == 2
+
+
+def test_figures_can_be_left_out(tmp_path: Path) -> None:
+    """Where JBTS.metrics is False there is no such page."""
+    log = Log(tmp_path / "other")
+    events = Events(tmp_path / "other", log, mode="thread", metrics=False)
+    try:
+        events.start()
+        info = discovery.find(tmp_path / "other")
+        assert info is not None and get(info, f"/metrics?token={info.token}")[0] == 404
+        assert events.page() == info.page
+    finally:
+        events.close()
+        log.close()
+
+
+def test_the_broadcast_in_a_terminal(info: HubInfo, home: Path) -> None:
+    """jbts events tail prints JSON for a program and lines for a person, in which nothing reaches the terminal."""
+    log = Log(home)
+    log.emit(
+        Event("execution.started", {"test_name": "Pay\x1b[2J"}, "r1", "x1"),
+        Event("step.finished", {"name": "click #go", "status": "error", "error_message": "no\x07"}, "r1", "x1", "s1"),
+        Event("execution.started", {"test_name": "Other"}, "r1", "x2"),
+    )
+    log.close()
+
+    def tail(*words: str) -> list[str]:
+        command = [sys.executable, "-c", "from jbts_kernel.cli import main; main()", "events", "tail", *words]
+        environ = os.environ | {"JBTS_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=True)
+        return done.stdout.splitlines()
+
+    assert [json.loads(line)["offset"] for line in tail("-n", "2", "--room", "test_execution:x1")] == [1, 2]
+    lines = tail("-n", "3", "--format", "text")
+    assert [line.split(maxsplit=1)[1] for line in lines] == [
+        "started    Pay\\x1b[2J",
+        "error      click #go  [Pay\\x1b[2J]  no\\x07",
+        "started    Other",
+    ]
