@@ -155,6 +155,9 @@ async def chaos(home: Path, aborts: int, kills: int, seed: int) -> int:
             ]
             killed = 0
             for number in range(rounds):
+                while number == rounds - 1 and relay.cuts < aborts:  # nobody has had everything yet
+                    relay.cut(chance)
+                    await asyncio.sleep(0.02)
                 for writer, log in enumerate(logs):
                     start = number * 10
                     log.emit(
@@ -171,9 +174,6 @@ async def chaos(home: Path, aborts: int, kills: int, seed: int) -> int:
                     await asyncio.to_thread(hub.kill)
                     await asyncio.sleep(chance.uniform(0, 0.1))
                     await asyncio.to_thread(hub.start)
-            while relay.cuts < aborts:
-                relay.cut(chance)
-                await asyncio.sleep(0.05)
             gaps = sum(await asyncio.gather(*readers))
     finally:
         hub.kill()
