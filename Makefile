@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps docs clean
+.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-hub docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -44,6 +44,9 @@ front-ends: ## the widgets' own tests, where Node is installed
 
 bench-steps: setup browser ## what a step costs
 	@$(BIN)/python benchmarks/steps.py
+
+bench-hub: setup ## what the hub delivers, beside plain websockets.broadcast
+	@$(BIN)/python benchmarks/hub.py
 
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs
