@@ -200,9 +200,11 @@ def test_what_is_refused_is_tried_again_and_given_up(
     assert "s3cret" not in caplog.text and "s3cret" not in repr(rule)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_service_that_breaks_does_not_stop_the_rest() -> None:
-    """When the code of a service itself fails, that one is settled and those behind it are delivered."""
+def test_a_service_that_breaks_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the code of a service itself fails, that is a traceback, that one is settled, and those behind it
+    are delivered."""
+    raised: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
+    monkeypatch.setattr(threading, "excepthook", raised.put)
     (rule,) = rules.parse(["json://h"])
     settled: queue.Queue[str] = queue.Queue()
     taken: list[str] = []
@@ -218,6 +220,7 @@ def test_a_service_that_breaks_does_not_stop_the_rest() -> None:
         one.post(Parcel(title, "", True, None, functools.partial(settled.put, title)))
     assert [settled.get(timeout=PATIENCE) for _ in range(3)] == ["bad", "good", "better"]
     assert taken == ["good", "better"]
+    assert raised.get(timeout=PATIENCE).exc_type is ZeroDivisionError
     one.close(PATIENCE)
 
 
