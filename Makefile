@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-store bench-browser \
-	soak docs clean
+	bench-hub soak docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -52,6 +52,9 @@ bench-store: setup ## what recording costs, and what ten million steps take to a
 
 bench-browser: setup browser ## what a clean context costs beside a new browser
 	@$(BIN)/python benchmarks/browser.py
+
+bench-hub: setup ## what the hub delivers, beside plain websockets.broadcast
+	@$(BIN)/python benchmarks/hub.py
 
 soak: setup browser ## many leases with random deaths: nothing may be left
 	@$(BIN)/python benchmarks/soak.py

@@ -117,29 +117,53 @@ def demo(serve: bool, port: int, workers: int) -> int:
     return tour.run(home(), console(), port=port, workers=workers)
 
 
-@commands.command()
+@commands.group(invoke_without_command=True)
+@click.pass_context
+def events(context: click.Context) -> None:
+    """Follow the broadcast (tail), or tell where it is (url)."""
+    if context.invoked_subcommand is None:
+        context.invoke(tail)
+
+
+@events.command()
 @click.option("--room", default="test_events", show_default=True, help="test_events or test_execution:ID.")
 @click.option("--history/--no-history", default=True, show_default=True, help="Begin with what the hub has kept.")
 @click.option("-n", "--count", type=click.IntRange(1), default=None, help="End after so many.")
-def events(room: str, history: bool, count: int | None) -> None:
-    """Follow the broadcast, one JSON object a line, until Ctrl-C."""
+@click.option("--format", "shape", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True,
+              help="auto is text on a terminal and one JSON object a line elsewhere.")  # fmt: skip
+def tail(room: str = "test_events", history: bool = True, count: int | None = None, shape: str = "auto") -> None:
+    """Print events as they come, until Ctrl-C."""
     import asyncio
     import json
 
     from .broadcast import discovery
     from .broadcast.client import subscribe
+    from .tables import event_line
+
+    as_text = shape == "text" or (shape == "auto" and sys.stdout.isatty())
+    names: dict[str, str] = {}
 
     async def follow() -> None:
         seen = 0
-        async for event in subscribe(place, room, history=history):
-            click.echo(json.dumps(event, ensure_ascii=False))
-            seen += 1
-            if seen == count:
-                return
+        async with subscribe(place, room, history=history) as stream:
+            async for event in stream:
+                click.echo(event_line(event, names) if as_text else json.dumps(event, ensure_ascii=False))
+                seen += 1
+                if seen == count:
+                    return
 
     place = home()
     discovery.ensure(place)
     asyncio.run(follow())
+
+
+@events.command()
+def url() -> None:
+    """Print the address of the live page and the one for clients, with their token; starts the hub."""
+    from .broadcast import discovery
+
+    info = discovery.ensure(home())
+    click.echo(f"live page  {info.page}\nclients    {info.url}")
 
 
 @commands.command()
@@ -147,7 +171,8 @@ def events(room: str, history: bool, count: int | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0 is the last one, or any free one.")
 @click.option("--idle", type=float, default=None, metavar="SECONDS", help="End after so long without use.")
 @click.option("--origin", multiple=True, metavar="ORIGIN", help="A page's origin that may connect.")
-def hub(host: str, port: int, idle: float | None, origin: tuple[str, ...]) -> int:
+@click.option("--no-metrics", is_flag=True, help="Do not serve /metrics.")
+def hub(host: str, port: int, idle: float | None, origin: tuple[str, ...], no_metrics: bool) -> int:
     """Run the broadcast hub in the foreground."""
     from .broadcast import hub as broadcast_hub
 
@@ -155,6 +180,7 @@ def hub(host: str, port: int, idle: float | None, origin: tuple[str, ...]) -> in
     words += ["--port", str(port)] if port else []
     words += ["--idle", str(idle)] if idle is not None else []
     words += [word for one in origin for word in ("--origin", one)]
+    words += ["--no-metrics"] if no_metrics else []
     return broadcast_hub.main(words)
 
 

@@ -13,13 +13,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Enum, Float, Integer, TraitError, Unicode
+from traitlets import Bool, Enum, Float, Integer, List, TraitError, Unicode
 from traitlets.config import Configurable
 
 from .errors import ConfigProblem
 
 FOLDER = ".jbts"
 _MARKS = (FOLDER, ".git", "pyproject.toml")
+
+
+class _Words(List[str]):
+    """A list of texts, in the environment with blanks between them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Unicode(), **kwargs)
+
+    def from_string(self, s: str) -> list[str] | None:
+        return s.split()
 
 
 class JBTS(Configurable):
@@ -41,6 +51,10 @@ class JBTS(Configurable):
     screenshots = Enum(("always", "failure", "never"), "always", help="When to take a picture.").tag(config=True)
     testid_attribute = Unicode("data-testid", help="The attribute that testid= looks at.").tag(config=True)
     broadcaster = Enum(("process", "thread", "off"), "process", help="Where the hub runs.").tag(config=True)
+    notify = _Words(
+        help="Whom to tell: RULE=URL (apprise), RULE one or more of failed, flaky, finished; a URL alone is failed."
+    ).tag(config=True)
+    metrics = Bool(True, help="Serve Prometheus text at the hub's /metrics.").tag(config=True)
     nest_asyncio = Enum(
         ("need", "load", "off"),
         "need",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 CELL = 120
+MOST_NAMES = 10_000
 _GAP = 2
 _SLIVER = 18
 
@@ -99,6 +100,25 @@ def draw(answer: Rows, console: Console) -> None:
     count = len(drawn)
     more = "; there are more: --limit 0 shows them" if answer.truncated else ""
     console.print(f"{count} row{'' if count == 1 else 's'}{more}", style="dim", markup=False)
+
+
+def event_line(event: Mapping[str, Any], names: dict[str, str]) -> str:
+    """One event of the broadcast for a terminal: when, what, how it went, and in which test. ``names`` keeps
+    the names of tests from their start to their end."""
+    data = event.get("data") if isinstance(event.get("data"), dict) else {}
+    assert isinstance(data, dict)
+    when, kind = str(event.get("timestamp", ""))[11:19], str(event.get("event_type") or event.get("type"))
+    if kind == "gap":
+        return f"{when:8}  gap        events {event.get('from')} to {event.get('to')} are no longer kept"
+    ident = str(event.get("test_execution_id") or "")
+    test = names.pop(ident, "") if kind in ("completed", "failed") else names.get(ident, "")
+    if kind == "started" and len(names) < MOST_NAMES:
+        names[ident] = str(data.get("test_name") or ident)[:60]
+    what = data.get("name") or data.get("test_name") or event.get("text") or ""
+    status = data.get("status") or kind
+    problem = f"  {data['error_message']}" if data.get("error_message") else ""
+    beside = f"  [{test}]" if test and test != what else ""
+    return printable(f"{when:8}  {status!s:10.10} {what!s:.120}{beside}{problem!s:.300}")
 
 
 def plain(value: Any) -> Any:

@@ -358,12 +358,14 @@ class Workbench(Answers):
         if self._events is None:
             from .broadcast.events import Events
 
-            self._events = Events(self.home, self.log, mode=self._broadcaster)
+            self._events = Events(self.home, self.log, mode=self._broadcaster, metrics=self.settings.metrics)
         return self._events
 
     def _begin(self) -> None:
         """Before the first step: the hub and the first published generation come up beside it."""
         if self.recorder.execution is None:
+            if self.settings.notify:
+                self.events.announce(self.recorder.open_run(), self.settings.notify)
             if self.settings.broadcaster != "off":
                 self.events.start()  # cheap where a hub runs; an idle one may have ended
             if self._published_at == 0.0:

@@ -3,14 +3,18 @@
 //   const hub = connect("ws://127.0.0.1:PORT/ws?token=T", { onEvent: (event) => ... });
 //   hub.join("test_events");
 //
-// Each room's epoch and offset are remembered, so that after a reconnection no event is missed or seen
+// The hub says something at least every quarter of a minute; a connection that is silent for three times that
+// is given up and made anew. Each room's epoch and offset are remembered, so that after a reconnection no event is missed or seen
 // twice; where the hub no longer has what was missed, onGap is told what is missing.
 
-export function connect(url, { onEvent, onGap = () => {}, onState = () => {}, Socket = globalThis.WebSocket, wait = setTimeout } = {}) {
+const SILENCE = 45_000;
+
+export function connect(url, { onEvent, onGap = () => {}, onState = () => {}, Socket = globalThis.WebSocket, wait = setTimeout, watch = setTimeout } = {}) {
   const rooms = new Map(); // name -> { epoch, offset } of the last event seen
   let socket = null;
   let closed = false;
   let delay = 250;
+  let heard = 0;
 
   const send = (message) => socket && socket.readyState === 1 && socket.send(JSON.stringify(message));
   const ask = (room, { history = false } = {}) => {
@@ -32,14 +36,27 @@ export function connect(url, { onEvent, onGap = () => {}, onState = () => {}, So
     }
   }
 
+  function listen(wire) {
+    const before = heard;
+    watch(() => {
+      if (closed || wire !== socket) return;
+      if (heard === before) wire.close(4000, "silent");
+      else listen(wire);
+    }, SILENCE);
+  }
+
   function open() {
     socket = new Socket(url);
     socket.onopen = () => {
       delay = 250;
+      listen(socket);
       onState("connected");
       for (const [room, { history }] of rooms) ask(room, { history });
     };
-    socket.onmessage = ({ data }) => receive(JSON.parse(data));
+    socket.onmessage = ({ data }) => {
+      heard += 1;
+      receive(JSON.parse(data));
+    };
     socket.onclose = () => {
       if (closed) return;
       onState("waiting");

@@ -53,13 +53,42 @@ class Refusal:
     reason: str
 
 
+class Allowance:
+    """How many messages a connection may send: ``burst`` at once (a client that comes back joins all its
+    rooms in one go), ``rate`` a second after that."""
+
+    __slots__ = ("_left", "_seen", "burst", "over", "rate")
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self.rate = rate
+        self.burst = burst
+        self.over = 0
+        """How many were too many, each that was not making up for one."""
+        self._left = float(burst)
+        self._seen = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more message is within it."""
+        self._left = min(float(self.burst), self._left + max(0.0, now - self._seen) * self.rate)
+        self._seen = now
+        if self._left < 1:
+            self.over += 1
+            return False
+        self._left -= 1
+        self.over = max(0, self.over - 1)
+        return True
+
+
 class Door:
-    """Decides for one hub: its ``token``, the ``bound`` address, and ``origins`` allowed beside its own."""
+    """Decides for one hub: its ``token``, the ``bound`` address, and ``origins`` allowed beside its own.
+
+    A page is of an allowed origin also when it came here through a proxy that keeps the name it was asked
+    for, as JupyterLab's does: the name of an allowed origin is served as a ``Host`` too."""
 
     def __init__(self, token: str, bound: str = "127.0.0.1", origins: Sequence[str] = ()) -> None:
         self._token = token.encode()
         self._origins = frozenset(origins)
-        self._names = _LOOPBACK | {bound.lower()}
+        self._names = _LOOPBACK | {bound.lower()} | {_hostname(urlsplit(origin).netloc) for origin in origins} - {""}
         self._any_address = bound in _WILDCARDS
         if self._any_address:
             self._names |= {socket.gethostname().lower()}

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -58,6 +58,11 @@ class HubInfo:
         """What to connect to, token included."""
         return f"ws://{self.address}/ws?token={quote(self.token, safe='')}"
 
+    @property
+    def page(self) -> str:
+        """The live page, token included."""
+        return f"http://{self.address}/?token={quote(self.token, safe='')}"
+
 
 def find(home: Path) -> HubInfo | None:
     """The project's running hub; None when there is none, or it has not opened its port yet."""
@@ -75,19 +80,20 @@ def find(home: Path) -> HubInfo | None:
         return None
 
 
-def ensure_started(home: Path) -> HubInfo | None:
-    """Start a hub if there is none, without waiting for it; the running one, if there is one already."""
+def ensure_started(home: Path, *words: str) -> HubInfo | None:
+    """Start a hub if there is none, without waiting for it; the running one, if there is one already.
+    ``words`` are its options on the command line."""
     home = Path(home).absolute()
     info = find(home)
     if info is None:
         with _starting_lock:
             process = _starting.get((os.getpid(), home))
             if process is None or process.poll() is not None:
-                _starting[os.getpid(), home] = _spawn(home)
+                _starting[os.getpid(), home] = _spawn(home, words)
     return info
 
 
-def ensure(home: Path, timeout: float = 10) -> HubInfo:
+def ensure(home: Path, timeout: float = 10, *words: str) -> HubInfo:
     """The project's hub, started if there is none. Raises HubProblem when none is there after ``timeout``
     seconds or when it cannot start; the message ends with what the hub said last."""
     home = Path(home).absolute()
@@ -106,7 +112,7 @@ def ensure(home: Path, timeout: float = 10) -> HubInfo:
                 f"the broadcast hub did not start; see {home / RUN / 'hub.log'}{_last_words(home)}",
                 hints=("try it in the foreground: jbts hub",),
             )
-        ensure_started(home)
+        ensure_started(home, *words)
         # A process that starts gives nothing to wait on but its file; the deadline is above.
         _pause.wait(0.02)
 
@@ -266,7 +272,7 @@ def _write(path: Path, text: str) -> None:
     os.replace(fresh, path)
 
 
-def _spawn(home: Path) -> subprocess.Popen[bytes]:
+def _spawn(home: Path, words: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a hub that outlives this process, quiet, its words in ``run/hub.log``."""
     run = home / RUN
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -275,7 +281,7 @@ def _spawn(home: Path) -> subprocess.Popen[bytes]:
         if os.fstat(log).st_size > MAX_LOG:
             os.ftruncate(log, 0)
         process = subprocess.Popen(
-            [sys.executable, "-m", "jbts_kernel.broadcast.hub", str(home)],
+            [sys.executable, "-m", "jbts_kernel.broadcast.hub", str(home), *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -50,14 +50,16 @@ class Events:
     """The broadcast of the project in ``home``, published through ``log``.
 
     ``mode`` process (the usual one) shares one hub process among all kernels of the project; thread runs
-    it inside this process; off has none, and messages are refused.
+    it inside this process; off has none, and messages are refused. ``metrics`` says whether a hub that is
+    started here serves ``/metrics``.
     """
 
-    def __init__(self, home: Path, log: EventLog, mode: Mode = "process") -> None:
+    def __init__(self, home: Path, log: EventLog, mode: Mode = "process", *, metrics: bool = True) -> None:
         if mode not in ("process", "thread", "off"):
             raise ConfigProblem(f"JBTS.broadcaster = {mode!r} cannot be; use process, thread or off")
         self.home = Path(home).absolute()
         self.mode: Mode = mode
+        self.metrics = metrics
         self._log = log
         self._thread: HubThread | None = None
 
@@ -67,12 +69,12 @@ class Events:
         """See to it that there is a hub, without waiting for its process to come up. Cheap when there is
         one: call it whenever something begins. Raises HubProblem when a thread's hub cannot start."""
         if self.mode == "process":
-            discovery.ensure_started(self.home)
+            discovery.ensure_started(self.home, *self._words)
         elif self.mode == "thread" and discovery.find(self.home) is None:
             from .threaded import HubThread
 
             self.close()
-            self._thread = HubThread.start(self.home)
+            self._thread = HubThread.start(self.home, metrics=self.metrics)
         return self.status()
 
     def stop(self) -> bool:
@@ -103,15 +105,32 @@ class Events:
         (up to 10 s). Raises HubProblem when there is none."""
         return self._ready().url
 
+    def page(self) -> str:
+        """The ``http://`` address of the live page, with its token. Starts the hub like :meth:`url`."""
+        return self._ready().page
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        """The options of a hub this object starts."""
+        return () if self.metrics else ("--no-metrics",)
+
     def _ready(self) -> HubInfo:
         if self.mode == "process":
-            return discovery.ensure(self.home)
+            return discovery.ensure(self.home, 10, *self._words)
         if self.mode == "thread":
             self.start()
         info = discovery.find(self.home)
         if info is None:
             raise HubProblem("there is no hub; set JBTS.broadcaster to process, or run: jbts hub")
         return info
+
+    def announce(self, run_id: str, entries: Sequence[str]) -> None:
+        """Leave word whom the hub is to tell of a run, as ``JBTS.notify`` has it. Raises ConfigProblem."""
+        from ..notify import rules
+
+        if self.mode == "off":
+            raise ConfigProblem("JBTS.notify needs the broadcast; set JBTS.broadcaster to process or thread")
+        rules.register(self.home, run_id, entries)
 
     # Publishing. All return True when the message is in the log.
 

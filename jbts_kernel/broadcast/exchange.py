@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from ..log.envelope import Record, event_data, event_type
 from . import protocol
+from .admission import Allowance
 from .mailboxes import OfflineQueues, Receipts, Waiting
 from .protocol import ClientMessage, GetStats, Heartbeat, JoinRoom, LeaveRoom, ProtocolError
 from .rooms import Mailbox, Room, Rooms
@@ -30,6 +31,12 @@ FULL = 256 << 10
 """Bytes waiting in a client's buffer from which on nothing more is written to it."""
 
 MAX_ROOMS_PER_CLIENT = 1_000
+
+MESSAGES_PER_S, MESSAGES_AT_ONCE = 200.0, 2_000
+"""What one connection may send: enough to join all its rooms again, twice, and then a steady stream."""
+
+EXCESS = 1_000
+"""Messages beyond that, net of those within it, that are answered with an error; then comes a close (1008)."""
 
 
 class Wire(Protocol):
@@ -51,13 +58,14 @@ class Wire(Protocol):
 class Client:
     """One connection: its id, its user (None: anonymous), its wire, and the rooms it is in."""
 
-    __slots__ = ("id", "lagging", "mailbox", "rooms", "stuck", "user", "wire")
+    __slots__ = ("allowance", "id", "lagging", "mailbox", "rooms", "stuck", "user", "wire")
 
     def __init__(self, ident: str, user: str | None, wire: Wire) -> None:
         self.id = ident
         self.user = user
         self.wire = wire
         self.rooms: dict[str, Room] = {}
+        self.allowance: Allowance | None = None
         self.mailbox: Mailbox | None = None
         self.lagging: set[Room] = set()
         self.stuck: tuple[int, float] = (0, 0.0)
@@ -123,13 +131,20 @@ class Exchange:
             if not connections:
                 self.users.pop(client.user, None)
 
-    def receive(self, client: Client, text: str | bytes) -> None:
-        """Answer one message of a client; what cannot be acted on is answered with an error."""
+    def receive(self, client: Client, text: str | bytes) -> bool:
+        """Answer one message of a client; what cannot be acted on is answered with an error. False when it
+        has sent so much more than it may that its connection should be closed."""
+        now = self._clock()
+        if client.allowance is None:
+            client.allowance = Allowance(MESSAGES_PER_S, MESSAGES_AT_ONCE, now)
         try:
+            if not client.allowance.take(now):
+                raise ProtocolError("too_fast", f"more than {MESSAGES_PER_S:.0f} messages a second; slow down")
             self._act(client, protocol.parse(text))
         except ProtocolError as problem:
             self.counts["bad_messages"] += 1
             self._reply(client, protocol.error(problem))
+        return client.allowance.over <= EXCESS
 
     def _act(self, client: Client, message: ClientMessage) -> None:
         if isinstance(message, JoinRoom):

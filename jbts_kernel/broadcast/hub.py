@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import HubProblem
+from .company import company
 from .discovery import MAX_LOG, HubInfo, Seat
-from .server import Hub, Options, Page, Route
+from .server import Hub, Options
 
-__all__ = ["Hub", "Options", "Page", "Route", "main"]
+__all__ = ["Hub", "Options", "main"]
 
 
 class _BoundedLog(logging.StreamHandler[Any]):
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--idle", type=float, metavar="S", help="end after S seconds without use (60)")
     parser.add_argument("--port", type=int, default=0, metavar="P", help="listen on P or fail")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="listen on this address")
+    parser.add_argument("--no-metrics", action="store_true", help="do not serve /metrics")
     parser.add_argument("--origin", action="append", default=[], help="a page's origin that may connect")
     return parser
 
@@ -62,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3 if asked.foreground else 0
     _allow_many_files(options.max_connections)
 
+    observers, routes = company(asked.home.absolute(), logger, metrics=not asked.no_metrics)
+
     def ready(info: HubInfo) -> None:
         if asked.foreground:
             _say(sys.stdout, f"hub of {asked.home} at ws://{info.address}/ws (token in run/hub.json)")
@@ -70,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await Hub(asked.home, options, logger=logger).run(seat, stop, ready)
+        hub = Hub(asked.home, options, routes=routes, observers=observers, logger=logger)
+        await hub.run(seat, stop, ready)
 
     try:
         asyncio.run(run())

@@ -48,7 +48,7 @@ _EPOCH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 class ProtocolError(HubProblem):
     """A message the hub cannot act on. ``code`` is one of bad_json, bad_message, unknown_type,
-    bad_room, bad_position, too_many_rooms; the connection stays open."""
+    bad_room, bad_position, too_many_rooms, too_fast; the connection stays open."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

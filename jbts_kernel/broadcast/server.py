@@ -15,10 +15,11 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -28,12 +29,15 @@ from websockets.protocol import State
 
 from ..errors import HubProblem
 from ..ids import new_id
+from ..log.envelope import Record
 from ..log.reader import Tail, sealed
 from ..log.segment import SPOOL, names
+from . import pages
 from .admission import Door, Guest, Refusal, Request
 from .discovery import HubInfo, Seat
 from .exchange import Client, Exchange
 from .mailboxes import Receipts
+from .pages import ROUTES, Page, Route, Visit
 from .protocol import MAX_MESSAGE
 
 BUSY_S, IDLE_S = 0.01, 0.1
@@ -70,29 +74,22 @@ class Options:
     stall_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer over plain HTTP."""
+class Observer(Protocol):
+    """Somebody else in the hub who follows the log: what it does must not wait."""
 
-    body: bytes
-    mime: str = "text/plain; charset=utf-8"
+    def take(self, records: Sequence[Record], *, replay: bool) -> None:
+        """Take note of new records; ``replay`` marks those that were there when the hub started."""
 
+    def busy(self) -> bool:
+        """Whether the hub should not end for want of clients yet."""
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A page of the hub beside ``/ws``; without ``public`` it wants the token."""
-
-    answer: Callable[[Exchange], Page]
-    public: bool = False
-
-
-def health(exchange: Exchange) -> Page:
-    """``/health``: the hub answers."""
-    return Page(b'{"ok":true}', "application/json")
+    def close(self) -> None:
+        """The hub ends."""
 
 
 class Hub:
-    """The hub of the project whose data folder is ``home``. ``routes`` are further pages by path."""
+    """The hub of the project whose data folder is ``home``. ``routes`` are further pages by path, and
+    ``observers`` follow the log beside the clients."""
 
     def __init__(
         self,
@@ -100,11 +97,13 @@ class Hub:
         options: Options | None = None,
         *,
         routes: Mapping[str, Route] | None = None,
+        observers: Sequence[Observer] = (),
         logger: logging.Logger | None = None,
     ) -> None:
         self.home = Path(home).absolute()
         self.options = options or Options()
-        self.routes = {"/health": Route(health, public=True), **(routes or {})}
+        self.routes = {**ROUTES, **(routes or {})}
+        self.observers = tuple(observers)
         self._logger = logger or logging.getLogger("jbts.hub")
         self._spool = self.home / SPOOL
         self._exchange: Exchange
@@ -137,6 +136,8 @@ class Hub:
                 asyncio.get_running_loop().call_later(GOODBYE_S, self._abort_all)
         finally:
             receipts.close()
+            for observer in self.observers:
+                observer.close()
             seat.release()
 
     async def _read_kept(self) -> None:
@@ -148,6 +149,8 @@ class Hub:
         for _ in range(kept // POLL_BYTES + 2):
             records = self._tail.poll()
             self._exchange.apply(records, replay=True)
+            for observer in self.observers:
+                observer.take(records, replay=True)
             if not records:
                 return
             await asyncio.sleep(0)
@@ -202,7 +205,10 @@ class Hub:
         while True:
             records = self._tail.poll()
             for start in range(0, len(records), BATCH):
-                self._exchange.apply(records[start : start + BATCH])
+                batch = records[start : start + BATCH]
+                self._exchange.apply(batch)
+                for observer in self.observers:
+                    observer.take(batch, replay=False)
                 await asyncio.sleep(0)
             pause = BUSY_S if records else min(pause * 1.1, IDLE_S)
             await asyncio.sleep(0 if records else pause)
@@ -228,7 +234,7 @@ class Hub:
                 self._logger.warning("the project's folder was removed or replaced; ending")
                 stop.set()
             elif idle is not None:
-                if self._exchange.clients or self._writers():
+                if self._exchange.clients or self._writers() or any(one.busy() for one in self.observers):
                     needed = time.monotonic()
                 elif time.monotonic() - needed >= idle:
                     stop.set()
@@ -245,7 +251,7 @@ class Hub:
 
     # Connections.
 
-    def _receive_request(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
+    async def _receive_request(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
         """Decide about a request before it becomes a WebSocket; None lets it in."""
         headers = request.headers
         seen = Request(
@@ -254,10 +260,16 @@ class Hub:
             headers.get_all("Origin"),
             headers.get_all("Authorization"),
         )
-        route = self.routes.get(seen.path)
-        if route is not None:
+        found = pages.find(self.routes, seen.path)
+        if found is not None:
+            route, rest = found
             refused = self._door.place(seen) or (None if route.public else self._door.token(seen))
-            return _refused(connection, refused) if refused else _page(connection, route.answer(self._exchange))
+            if refused:
+                return _refused(connection, refused)
+            visit = Visit(self.home, self._exchange, rest)
+            return _page(
+                connection, await asyncio.to_thread(route.answer, visit) if route.reads else route.answer(visit)
+            )
         decision = self._door.admit(seen)
         if isinstance(decision, Refusal):
             return _refused(connection, decision)
@@ -273,7 +285,9 @@ class Hub:
         self._exchange.connect(client)
         try:
             async for text in connection:
-                self._exchange.receive(client, text)
+                if not self._exchange.receive(client, text):
+                    await connection.close(1008, "too many messages")
+                    return
                 # Answers nobody takes must not pile up: this client's next question waits.
                 await connection.drain()
         except (ConnectionClosed, OSError):
@@ -329,13 +343,18 @@ class _ConnectionWire:
 
 
 def _page(connection: ServerConnection, page: Page) -> Response:
-    response = connection.respond(HTTPStatus.OK, "")
+    response = connection.respond(page.status, "")
     response.body = page.body
-    for name, value in (("Content-Type", page.mime), ("Content-Length", str(len(page.body)))):
-        del response.headers[name]
+    own = (
+        ("Content-Type", page.mime),
+        ("Content-Length", str(len(page.body))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    for name, value in (*own, *page.headers):
+        if name in response.headers:
+            del response.headers[name]
         response.headers[name] = value
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import HubProblem
+from .company import company
 from .discovery import HubInfo, Seat
 from .server import Hub, Options
 
@@ -21,10 +22,11 @@ from .server import Hub, Options
 class HubThread:
     """A hub on a thread of this process, with a loop of its own."""
 
-    def __init__(self, home: Path, options: Options, seat: Seat) -> None:
+    def __init__(self, home: Path, options: Options, seat: Seat, metrics: bool) -> None:
         self._home = home
         self._options = options
         self._seat = seat
+        self._metrics = metrics
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -33,14 +35,16 @@ class HubThread:
         self._thread = threading.Thread(target=self._run, name="jbts-hub", daemon=True)
 
     @classmethod
-    def start(cls, home: Path, options: Options | None = None, timeout: float = 10) -> HubThread | None:
+    def start(
+        cls, home: Path, options: Options | None = None, timeout: float = 10, *, metrics: bool = True
+    ) -> HubThread | None:
         """Start a hub and wait until clients can connect; None when another one has the seat.
 
         Raises HubProblem when it cannot start."""
         seat = Seat.take(home, inside=True)
         if seat is None:
             return None
-        made = cls(home, replace(options or Options(), idle_s=None), seat)
+        made = cls(home, replace(options or Options(), idle_s=None), seat, metrics)
         made._thread.start()
         made._ready.wait(timeout)
         if made._info is None:
@@ -70,7 +74,8 @@ class HubThread:
         quiet.propagate = False  # a notebook is no place for a server's log
         quiet.addHandler(logging.NullHandler())
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        hub = Hub(self._home, self._options, logger=quiet)
+        observers, routes = company(self._home, quiet, metrics=self._metrics)
+        hub = Hub(self._home, self._options, routes=routes, observers=observers, logger=quiet)
         await hub.run(self._seat, self._stop, self._announced)
 
     def _announced(self, info: HubInfo) -> None:

@@ -27,6 +27,7 @@ from . import CELL_TIMEOUT
 from .engine import NAME, JBTSEngine
 from .interruption import Interruption
 from .ledger import Ledger, with_steps
+from .notices import Notices
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect
@@ -107,6 +108,8 @@ def run(
     suite = _Suite(home, run_id, folder, parameters, log, progress, asked, retries, until_fail, timeout, cell_timeout)
     suite.environ, suite.clock = environ, clock
     started_at, began = clock(), time.perf_counter()
+    notices = Notices(home, run_id, log, environ)
+    notices.begin()
     suite.folder_of_run.mkdir(parents=True, exist_ok=True)
     suite.ledger.begin()
     try:
@@ -123,18 +126,20 @@ def run(
             parameters=parameters,
         )
         suite.ledger.end(result)
+        untold = notices.end()
     finally:
         log.close()
-    result = _kept(result, log, junit, report)
+    result = _kept(result, log, junit, report, untold)
     progress.finish(result)
     return result
 
 
-def _kept(result: SuiteResult, log: Log, junit: Path | None, report: Path | None) -> SuiteResult:
+def _kept(result: SuiteResult, log: Log, junit: Path | None, report: Path | None, untold: str | None) -> SuiteResult:
     """Publish the results and write the files that were asked for."""
     from ..store.publish import publish
 
     notes = [f"{log.dropped} events of the run could not be recorded: {log.last_error}"] if log.dropped else []
+    notes += [untold] if untold else []
     try:
         publish(result.home)
     except JBTSError as problem:

@@ -276,7 +276,7 @@ def workbench(bench: Workbench) -> Any:
 def events(
     bench: Workbench, action: Literal["start", "stop", "status", "tail", "url"] = "status", number: int = 10
 ) -> Any:
-    """Start, stop or ask the event broadcast; tail N shows the last events; url is for a client.
+    """Start, stop or ask the event broadcast; tail N shows the last events; url is for a client and a browser.
 
     Args:
         action: what to do
@@ -289,6 +289,7 @@ def events(
         bench.events.stop()
         return bench.tell("the broadcast is stopped")
     if action == "url":
+        bench.tell(f"live page: {bench.events.page()}")
         return bench.events.url()
     if action == "tail":
         found = bench.events.tail(number)

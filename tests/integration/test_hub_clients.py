@@ -237,6 +237,15 @@ async def test_a_cut_connection_goes_on_where_it_was(hub: Hub, log: Log) -> None
     assert [message["offset"] for message in messages] == list(range(1, 2_001))
 
 
+def test_exactly_once_whatever_is_killed() -> None:
+    """Six subscribers, two writers, connections cut at random and hubs killed: everything once, in order.
+    (benchmarks/chaos_hub.py is the long form.)"""
+    command = [sys.executable, str(ROOT / "benchmarks" / "chaos_hub.py"), "--aborts", "8", "--kills", "2"]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0 and "8 connections cut, 2 hubs killed" in done.stdout, done.stdout + done.stderr
+
+
 @asynchronous
 async def test_a_killed_hub_is_resumed_by_the_next(hub: Hub, log: Log) -> None:
     """The room of an execution is the same after kill -9: the next hub says recovered and goes on."""

@@ -13,7 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jbts_kernel.broadcast.client import Position
-from jbts_kernel.broadcast.exchange import FULL, MAX_ROOMS_PER_CLIENT, Client, Exchange
+from jbts_kernel.broadcast.exchange import (
+    EXCESS,
+    FULL,
+    MAX_ROOMS_PER_CLIENT,
+    MESSAGES_AT_ONCE,
+    MESSAGES_PER_S,
+    Client,
+    Exchange,
+)
 from jbts_kernel.broadcast.mailboxes import Receipts
 from jbts_kernel.broadcast.rooms import Rooms
 from jbts_kernel.errors import HubProblem
@@ -207,6 +215,24 @@ def test_too_many_rooms(house: House) -> None:
     assert wire.messages()[-1]["type"] == "room_joined"
     house.exchange.disconnect(client)
     assert len(house.exchange.rooms) == 0 and not house.exchange.clients
+
+
+def test_a_client_that_sends_too_much(house: House) -> None:
+    """What goes beyond is answered with an error; time makes up for it, a clock that steps back does not
+    lock it out, and only who goes on and on is to be closed."""
+    client, wire = house.client("c1")
+    asked = json.dumps({"type": "heartbeat"})
+    assert all(house.exchange.receive(client, asked) for _ in range(MESSAGES_AT_ONCE))
+    assert {message["type"] for message in wire.messages()} == {"connection_confirmed", "heartbeat_ack"}
+    assert house.exchange.receive(client, asked)
+    assert [message["code"] for message in wire.messages()] == ["too_fast"]
+    house.clock.now -= 3_600
+    assert house.exchange.receive(client, asked)
+    house.clock.now += 1
+    assert all(house.exchange.receive(client, asked) for _ in range(int(MESSAGES_PER_S)))
+    assert {message["type"] for message in wire.messages()} == {"error", "heartbeat_ack"}
+    kept = [house.exchange.receive(client, asked) for _ in range(EXCESS + 1)]
+    assert kept == [True] * EXCESS + [False]
 
 
 def test_a_client_that_does_not_read(house: House) -> None:

@@ -33,11 +33,12 @@ function begin(extra = {}) {
   Wire.all = [];
   const seen = { events: [], gaps: [], states: [] };
   const later = [];
+  const watches = [];
   const hub = connect("ws://hub/ws", {
-    Socket: Wire, wait: (go) => later.push(go), onEvent: (e) => seen.events.push(e.offset),
+    Socket: Wire, wait: (go) => later.push(go), watch: (go) => watches.push(go), onEvent: (e) => seen.events.push(e.offset),
     onGap: (g) => seen.gaps.push([g.from, g.to]), onState: (s) => seen.states.push(s), ...extra,
   });
-  return { hub, seen, later, wire: () => Wire.all.at(-1) };
+  return { hub, seen, later, watches, wire: () => Wire.all.at(-1) };
 }
 const event = (offset, epoch = "e1") => ({ type: "test_execution_event", room: "test_events", epoch, offset });
 const joined = (offset, extra = {}) => ({ type: "room_joined", room: "test_events", epoch: "e1", offset, was_recovering: false, recovered: false, ...extra });
@@ -86,4 +87,17 @@ test("rooms that were not joined are not heard, and a closed client stays closed
   assert.deepEqual(seen.events, []);
   assert.equal(later.length, 0);
   assert.deepEqual(seen.states, ["connected", "closed"]);
+});
+
+test("a connection on which nothing is heard is given up; one with heartbeats is kept", () => {
+  const { hub, watches, later, wire } = begin();
+  hub.join("test_events");
+  wire().open();
+  wire().say({ type: "heartbeat", timestamp: "", tops: {} });
+  watches.shift()(); // something was heard: watched again
+  assert.equal(wire().readyState, 1);
+  watches.shift()(); // nothing since
+  assert.equal(wire().readyState, 3);
+  later.shift()();
+  assert.equal(Wire.all.length, 2);
 });
