@@ -145,12 +145,14 @@ def _shot(picture: bytes, box: Box | None, viewport: tuple[int, int] | None, alt
 def _signals(r: StepResult) -> str:
     errors = [m for m in r.console if m.level in ("error", "warning")]
     asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
-    failed = [q for q in r.requests if q.failed and not asked]
+    mocked = [q for q in r.requests if q.text.startswith("mocked: ")]
+    failed = [q for q in r.requests if q.failed and not asked and q not in mocked]
     lines = [f"<div>{text(m.level)}: {text(m.text, 300)}</div>" for m in errors[:6]]
     lines += [
         f"<div>{text(q.method)} {text(q.url, 200)} {text(q.status if q.status else q.text)}</div>" for q in failed[:6]
     ]
-    more = len(errors) + len(failed) - len(lines)
+    lines += [f"<div>{text(q.method)} {text(q.url, 200)} {text(q.text)}</div>" for q in mocked[:6]]
+    more = len(errors) + len(failed) + len(mocked) - len(lines)
     if not lines:
         return ""
     if more > 0:
@@ -160,6 +162,7 @@ def _signals(r: StepResult) -> str:
         for x in (
             f"{len(errors)} in the console" if errors else "",
             _count(len(failed), "failed request"),
+            _count(len(mocked), "mocked request"),
         )
         if x
     )

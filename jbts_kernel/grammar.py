@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import re
 import types
 import typing
@@ -33,6 +34,8 @@ Input = Annotated[str, "input"]
 """A parameter whose value goes into the page; recorded (masked) in the ``input`` column."""
 Expected = Annotated[str, "expected"]
 """A parameter that says what should be; recorded in the ``expected`` column."""
+Json = Annotated[str, "json"]
+"""A JSON value as text; in Python any plain value will do."""
 Names = Annotated[str, "names"]
 """A comma-separated list, ``--tags smoke,cart``."""
 Chart = Annotated[str, "chart"]
@@ -451,6 +454,11 @@ def convert(parameter: Parameter, value: Any) -> Any:
         near = nearest(str(value), parameter.choices)
         listed = f"did you mean {near}?" if near else "use " + ", ".join(parameter.choices)
         raise UsageProblem(f"{parameter.metavar} cannot be {clip(str(value))!r}; {listed}", word=str(value))
+    if parameter.kind == "json" and not isinstance(value, str):
+        try:
+            return json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise UsageProblem(f"{parameter.option} cannot be written as JSON: {error}") from None
     if parameter.kind == "flag":
         return bool(value)
     if parameter.kind in ("number", "integer"):

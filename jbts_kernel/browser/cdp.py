@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BrowserGone, StepProblem, StepTimeout
@@ -123,6 +124,26 @@ class Channel:
             socket.close()
         if self._thread is not threading.current_thread():
             self._thread.join(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab over the protocol; ``browser=True`` speaks to the browser itself."""
+
+    channel: Channel
+    session_id: str
+
+    def call(
+        self, method: str, params: dict[str, Any] | None = None, timeout: float = 10, *, browser: bool = False
+    ) -> dict[str, Any]:
+        """A command's result; errors as :meth:`Channel.call` raises them."""
+        return self.channel.call(method, params, None if browser else self.session_id, timeout)
+
+    def post(
+        self, method: str, params: dict[str, Any] | None = None, *, browser: bool = False
+    ) -> Future[dict[str, Any]]:
+        """Send a command and go on; the future holds the whole answer."""
+        return self.channel.post(method, params, None if browser else self.session_id)
 
 
 def answer(future: Future[dict[str, Any]], method: str, timeout: float) -> dict[str, Any]:

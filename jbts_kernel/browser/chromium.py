@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
-from .cdp import Channel, CommandRefused, answer, browser_url
+from .cdp import Channel, CommandRefused, Tab, answer, browser_url
 from .engine import Browser, Download, Session
 from .faults import dialog_open
+from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
 from .signals import Dialog
 
@@ -43,6 +44,7 @@ class ChromiumBrowser(Browser):
         self._targets: dict[str, Target] = {}
         self._gone: set[str] = set()
         self._by_session: dict[str, str] = {}
+        self._inner: set[str] = set()
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self.downloads: dict[str, Download] = {}
@@ -77,6 +79,7 @@ class ChromiumBrowser(Browser):
         if url is None:
             raise Unsupported(f"{self.name} has no DevTools channel")
         channel = self._channel = Channel(url, self._listen)
+        self.intercepting = Interception(channel, self.signals)
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
             "Target.setAutoAttach",
@@ -90,7 +93,14 @@ class ChromiumBrowser(Browser):
         )
 
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
-        if method == "Target.attachedToTarget":
+        if method == "Fetch.requestPaused":
+            self.intercepting.receive(params, session_id or "")
+        elif method == "Target.attachedToTarget" and params["targetInfo"]["type"] != "page":
+            if session_id is not None:  # else somebody asked for it, for a moment
+                self._enter(params["sessionId"], session_id)
+        elif method == "Target.detachedFromTarget" and params["sessionId"] in self._inner:
+            self._leave(params["sessionId"])
+        elif method == "Target.attachedToTarget":
             info = params["targetInfo"]
             target = Target(
                 info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
@@ -108,6 +118,7 @@ class ChromiumBrowser(Browser):
                 self._arrived.notify_all()
                 if target_gone:
                     self._by_session.pop(target_gone.session_id, None)
+                    self.intercepting.leave(target_gone.session_id)
             self.signals.forget(gone)
         elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
             with self._arrived:
@@ -128,9 +139,23 @@ class ChromiumBrowser(Browser):
         elif key in self.downloads and state in ("completed", "canceled"):
             self.downloads[key] = replace(self.downloads[key], state=state)
 
+    def _enter(self, session_id: str, parent: str) -> None:
+        """A frame or worker of a tab, in a process of its own: what it says is said by the tab."""
+        with self._arrived:
+            self._inner.add(session_id)
+            self._by_session[session_id] = self._by_session.get(parent, "")
+        self.intercepting.enter(session_id, parent)
+
+    def _leave(self, session_id: str) -> None:
+        with self._arrived:
+            self._inner.discard(session_id)
+            self._by_session.pop(session_id, None)
+        self.intercepting.leave(session_id)
+
     def _prepare(self, target: Target) -> None:
         for domain in _DOMAINS:
             self.channel.post(domain, session=target.session_id)
+        self.intercepting.announce(target.session_id, target.context_id)
         self._emulate(target, self._viewports.get(target.context_id, self.spec.viewport))
         self.channel.post("Runtime.runIfWaitingForDebugger", session=target.session_id)
 
@@ -225,6 +250,7 @@ class ChromiumBrowser(Browser):
             if process is not None and process.poll() is not None and self.channel.open:
                 self._end_without_driver()
             self.channel.close()
+            self.intercepting.close()
             try:
                 self.driver.quit()
             except _driver_errors():
@@ -309,6 +335,12 @@ class ChromiumSession(Session):
             raise dialog_open(self.dialog)
         return answer(asked, command, 0 if asked.done() else 0.01).get("result", {}).get("value")
 
+    def devtools(self, what: str, instead: str) -> Tab:
+        return Tab(self.browser.channel, self._target)
+
+    def intercept(self, what: str, instead: str) -> tuple[Interception, list[str]]:
+        return self.browser.intercepting, [t.session_id for t in self.browser.targets(self.context_id)]
+
     def open_tab(self) -> str:
         opened = self.browser.channel.call(
             "Target.createTarget", {"url": "about:blank", "browserContextId": self.context_id}
@@ -367,6 +399,7 @@ class ChromiumSession(Session):
         with browser.lock:
             if browser.active is self:
                 browser.active = None
+            browser.intercepting.forget(self.context_id)
             if browser.closed or not browser.channel.open:
                 return
             try:

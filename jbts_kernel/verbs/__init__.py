@@ -6,6 +6,7 @@ from . import (  # noqa: F401 - importing them registers their verbs
     expecting,
     files,
     http,
+    mocking,
     navigation,
     pages,
     reading,
