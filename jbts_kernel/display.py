@@ -87,6 +87,7 @@ def card(r: StepResult) -> Bundle:
     parts.append(f'<div class="jbts-soft">{where}{" &middot; " if where and about else ""}{about}</div>')
     if r.note:
         parts.append(f'<div class="jbts-soft">{text(r.note)}</div>')
+    parts.append(_compared(r))
     if r.thumbnail:
         parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
     parts.append(_signals(r))
@@ -142,6 +143,29 @@ def _shot(picture: bytes, box: Box | None, viewport: tuple[int, int] | None, alt
     return f'<div class="jbts-shot">{image}{outline}</div>'
 
 
+def _compared(r: StepResult) -> str:
+    """What a snapshot has to show: pictures side by side, or the lines that differ."""
+    figures = "".join(
+        f'<figure><img alt="{text(name, 40)}" src="data:image/webp;base64,{base64.b64encode(data).decode("ascii")}">'
+        f"<figcaption>{text(name, 40)}</figcaption></figure>"
+        for name, data in r.pictures
+    )
+    shown = f'<div class="jbts-compared">{figures}</div>' if figures else ""
+    return shown + difference(r.difference)
+
+
+def difference(lines: str, limit: int = 60) -> str:
+    """A unified diff as HTML: what went in red, what came in green."""
+    listed = lines.splitlines()
+    if not listed:
+        return ""
+    tones = {"+": "jbts-new", "-": "jbts-old"}
+    rows = [f'<span class="{tones.get(line[:1], "")}">{html.escape(line[:300])}</span>' for line in listed[:limit]]
+    if len(listed) > limit:
+        rows.append(f"<span>and {len(listed) - limit} more lines</span>")
+    return f'<pre class="jbts-diff">{"".join(rows)}</pre>'
+
+
 def _signals(r: StepResult) -> str:
     errors = [m for m in r.console if m.level in ("error", "warning")]
     asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
@@ -181,6 +205,7 @@ def card_text(r: StepResult) -> str:
     if r.error_message:
         lines.append(f"  {r.error_type}: {r.error_message}")
         lines += [f"    {clip(h, 200)}" for h in r.hints[:8]]
+        lines += [f"    {line[:160]}" for line in r.difference.splitlines()[2:32]]
     if r.note:
         lines.append(f"  {clip(r.note, 200)}")
     lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]

@@ -25,6 +25,7 @@ from .stage import Stage
 from .verbs import ACTING
 
 if TYPE_CHECKING:
+    from .baselines import Baselines
     from .browser.engine import Session
     from .config import JBTS
 
@@ -58,6 +59,7 @@ class Surroundings:
     parent: Callable[[], str | None]
     cell: Callable[[], tuple[str | None, str | None]]
     marks: Callable[[], Marks]
+    baselines: Callable[[], Baselines]
 
 
 @dataclass
@@ -157,6 +159,8 @@ def run_step(
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
         note=mask(stage.note) if stage else "",
+        pictures=tuple((n, capture.thumbnail(p)) for n, p in stage.pictures) if stage and thumbnails else (),
+        difference=stage.difference if stage else "",
     )
     recorder.step_finished(result, about)
     return result, pending
@@ -203,7 +207,7 @@ def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, 
 def _names_element(target: str) -> bool:
     from .verbs.expecting import PAGE
 
-    return target not in PAGE
+    return target not in (*PAGE, "picture")
 
 
 def _stage(around: Surroundings, step: Step, signature: Signature, session: Session) -> Stage:
@@ -217,6 +221,7 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
         home=around.home,
         folder=around.folder,
         base_url=around.base_url(),
+        baselines=around.baselines(),
         since_act=around.marks().act,
         since_test=around.marks().test,
         mask=around.mask,

@@ -17,7 +17,7 @@ CHAPTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Going somewhere", ("navigate", "back", "forward", "reload", "frame", "tab", "tabs", "window")),
     ("Acting", ("click", "type", "clear", "press", "select", "deselect", "tick", "untick", "hover", "drag", "mouse")),
     ("More acting", ("scroll", "focus", "blur", "upload", "download", "dialog")),
-    ("Waiting and expecting", ("wait", "expect")),
+    ("Waiting and expecting", ("wait", "expect", "accept")),
     ("Reading", ("text", "value", "attribute", "count", "table", "options", "screenshot", "evaluate")),
     ("The site's memory, and HTTP", ("cookie", "storage", "request")),
     ("What the page meets", ("mock", "network")),
