@@ -91,6 +91,7 @@ def card(r: StepResult) -> Bundle:
     if r.thumbnail:
         parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
     parts.append(_signals(r))
+    parts.append(_evidence(r))
     parts.append("</div>")
     return {"text/html": "".join(parts), "text/plain": card_text(r), STEP_MIME: step_json(r)}
 
@@ -194,6 +195,14 @@ def _signals(r: StepResult) -> str:
     return f'<details class="jbts-soft"{opened}><summary>{head}</summary>{"".join(lines)}</details>'
 
 
+def _evidence(r: StepResult) -> str:
+    """What was tried, and where everything else about the failure is."""
+    lines = [f"<pre>{html.escape(chr(10).join(line[:200] for line in r.tried[:30]))}</pre>"] if r.tried else []
+    tried = f'<details class="jbts-soft"><summary>what was tried</summary>{lines[0]}</details>' if lines else ""
+    named = f'<div class="jbts-soft">evidence: <code>{text(r.evidence, 300)}</code></div>' if r.evidence else ""
+    return tried + named
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}" if number else ""
 
@@ -208,6 +217,8 @@ def card_text(r: StepResult) -> str:
         lines += [f"    {line[:160]}" for line in r.difference.splitlines()[2:32]]
     if r.note:
         lines.append(f"  {clip(r.note, 200)}")
+    if r.evidence:
+        lines.append(f"  evidence: {r.evidence}")
     lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]
     lines += [f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed][:5]
     return "\n".join(lines)
@@ -220,7 +231,7 @@ def step_json(r: StepResult) -> dict[str, Any]:
         "locator": r.locator, "input": r.input, "expected": r.expected, "status": r.status,
         "duration_ms": round(r.duration_ms, 1),
         "url": r.url, "title": clip(r.title, 200), "error_type": r.error_type, "error_message": r.error_message,
-        "screenshot": r.screenshot.path if r.screenshot else None,
+        "screenshot": r.screenshot.path if r.screenshot else None, "evidence": r.evidence,
     }  # fmt: skip
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import evidence
 from .browser import actionability, capture
 from .browser.actionability import Deadline
 from .browser.faults import translate
@@ -161,7 +162,10 @@ def run_step(
         note=mask(stage.note) if stage else "",
         pictures=tuple((n, capture.thumbnail(p)) for n, p in stage.pictures) if stage and thumbnails else (),
         difference=stage.difference if stage else "",
+        tried=tuple(mask(line) for line in stage.deadline.trail.lines()) if stage and fault else (),
     )
+    if stage is not None and pending is None and result.status in ("failed", "error"):
+        result = _evident(around, stage, result, seen)
     recorder.step_finished(result, about)
     return result, pending
 
@@ -176,6 +180,22 @@ class _Seen:
     box: Box | None = None
     png: bytes | None = None
     screenshot: Any = None
+    gathered: evidence.Gathered = field(default_factory=evidence.Gathered)
+    asked: bool = False
+
+
+def _evident(around: Surroundings, stage: Stage, result: StepResult, seen: _Seen) -> StepResult:
+    """The result of a step that failed, with its evidence written down."""
+    if around.settings.screenshots == "never":
+        return result
+    heard = evidence.overheard(stage)
+    seen.gathered.console, seen.gathered.requests = heard.console, heard.requests
+    if not seen.asked:
+        seen.gathered.missing.append("the page was not asked: it did not answer, stood behind a dialog, or was gone")
+    try:
+        return evidence.write(around.home, result, seen.gathered)
+    except OSError as problem:
+        return replace(result, note=result.note or f"no evidence: {problem}")
 
 
 def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, Any]:
@@ -254,7 +274,8 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
         if outcome.retries >= step.options.retries or isinstance(problem, BrowserGone):
             raise problem
         outcome.retries += 1
-        stage.deadline = Deadline(stage.deadline.seconds)
+        stage.deadline.trail.tell(f"{type(problem).__name__}; trying again, for the {outcome.retries + 1}. time")
+        stage.deadline = Deadline(stage.deadline.seconds, stage.deadline.trail)
 
 
 def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: Outcome, seen: _Seen) -> None:
@@ -304,8 +325,8 @@ def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool
             seen.screenshot = stage.keep(seen.png, "failure" if failed else "after", "image/png")
             seen.box = _outline(stage)
     if failed and around.settings.screenshots != "never":
-        source = str(session.evaluate("document.documentElement.outerHTML.slice(0, 5000000)", timeout=5) or "")
-        stage.keep(around.mask(source).encode(), "source", "text/html")
+        seen.asked = True
+        evidence.gather(stage, seen.gathered)
 
 
 def _let_arrive(stage: Stage) -> None:

@@ -27,8 +27,10 @@ from ..models import Box
 from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
+from .trail import Trail
 
 SLICE_MS = 400
+_TOLD = ("element", "condition", "page", "loaded")  # commands that wait
 _ANYWHERE = ("probe", "loaded", "covers")  # asked after a step, which may have closed its frame
 
 _STUCK = {
@@ -48,10 +50,12 @@ _NEXT = {
 
 
 class Deadline:
-    """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0)."""
+    """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0); ``trail``
+    is what happened meanwhile."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, trail: Trail | None = None) -> None:
         self.seconds = seconds
+        self.trail = Trail() if trail is None else trail
         self.start = time.monotonic()
 
     @property
@@ -87,6 +91,7 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
 
     limit, begun = max(10.0, deadline.seconds), time.monotonic()
     framed = bool(session.frames) and command not in _ANYWHERE
+    at = deadline.trail.now
     try:
         session.browser.limit("script", limit)
         answer = session.page(command, slice=deadline.slice_ms, framed=framed, **arguments)
@@ -94,6 +99,7 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
         # chromedriver says "script timeout" at once when the document is replaced under a script
         early = isinstance(error, TimeoutException) and time.monotonic() - begun < limit / 2
         if early or transitional(error):
+            deadline.trail.saw(at, {"state": "stale"})
             return {"state": "stale", "again": True}
         raise translate(error, deadline.seconds, session.dialog) from error
     except (HTTPError, OSError) as error:
@@ -102,6 +108,8 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
         raise _invalid(arguments, answer)
     if answer.get("state") == "unframed":
         raise TabGone("the current frame is gone; go on with %frame main")
+    if command in _TOLD:
+        deadline.trail.saw(at, answer)
     return answer
 
 
@@ -137,6 +145,7 @@ def find(
     """
     chain = as_json(locator)
     begun = deadline.elapsed
+    deadline.trail.tell(f"looking for {clip(locator, 160)}: {', '.join(('visible', *map(_wish, wants)))}")
     while True:
         answer = attempt(session, deadline, "element", chain=chain, wants=wants, first=first, at=at, testid=testid)
         if answer["state"] == "ready":
@@ -154,6 +163,10 @@ def find(
             raise ambiguous(locator, answer)
         if deadline.left <= 0:
             raise _stuck(session, locator, chain, answer, deadline, testid)
+
+
+def _wish(want: str) -> str:
+    return {"point": "at rest, in view and not covered"}.get(want, want)
 
 
 def ambiguous(locator: str, answer: dict[str, Any]) -> ElementAmbiguous:
@@ -217,6 +230,10 @@ def condition(
     the closest elements where there was no such element at all.
     """
     chain = as_json(locator)
+    expected = " ".join(
+        x for x in ("not" if negated else "", word, argument or "", repr(value) if value is not None else "") if x
+    )
+    deadline.trail.tell(f"expecting {clip(locator, 160)} {clip(expected, 160)}")
     while True:
         answer = attempt(
             session, deadline, "condition", chain=chain, word=word, argument=argument, value=value,
@@ -228,9 +245,6 @@ def condition(
             raise ambiguous(locator, answer)
         if deadline.left <= 0:
             break
-    expected = " ".join(
-        x for x in ("not" if negated else "", word, argument or "", repr(value) if value is not None else "") if x
-    )
     actual, waited = answer.get("actual"), f"after {deadline.elapsed:.1f} s"
     if answer["state"] == "stale":
         raise failure(f"expected {clip(locator)} {expected}; the page was being replaced all the time, {waited}")
@@ -258,6 +272,7 @@ def page_condition(
     failure: type[StepProblem] = ExpectationFailed,
 ) -> None:
     """Wait until the page's url, title or text is as told. Raises ``failure`` when time is up."""
+    deadline.trail.tell(f"expecting {word} {'not ' if negated else ''}{clip(repr(value), 160)}")
     while True:
         answer = attempt(session, deadline, "page", word=word, value=value, pattern=pattern, negated=negated)
         if answer["state"] == "ready":
@@ -271,6 +286,7 @@ def page_condition(
 
 def wait_loaded(session: Session, deadline: Deadline) -> None:
     """Wait for the load event of the current document. Raises :class:`StepTimeout`."""
+    deadline.trail.tell("waiting for the load event")
     while True:
         answer = attempt(session, deadline, "loaded")
         if answer["state"] == "ready":

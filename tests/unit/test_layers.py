@@ -34,6 +34,8 @@ ALLOWED = {
     "config": GROUND,
     "display": GROUND,
     "baselines": GROUND,
+    "evidence": GROUND | {"browser", "evidence_page"},
+    "evidence_page": GROUND | {"browser", "display"},
     "recorder": GROUND | {"log"},
     "origin": GROUND | {"recorder"},
     "verbs": GROUND | {"log", "browser", "stage", "vision", "config", "secrets", "display", "baselines"},
