@@ -94,8 +94,11 @@ def run_step(
         mark = session.browser.signals.mark()
         session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
         stage = _stage(around, step, signature, session)
+        stage.ordinal = ordinal
         if signature.step_type in ACTING:
             around.marks().act = mark
+            if step.verb != "restore":  # which looks at the page itself
+                session.checkpoints.take(session, ordinal)
         outcome.value = _attempts(stage, step, signature, outcome)
     except StepProblem as problem:
         outcome.error, outcome.status = problem, status_of(problem)

@@ -28,7 +28,7 @@ class Stage:
     """One step being run. ``home`` is the project's data folder, ``folder`` where relative file names
     of this notebook begin, ``baselines`` what its snapshots are compared with, ``pictures`` and
     ``difference`` what a comparison has to show, ``since_act`` and ``since_test`` the signals' marks of the last acting
-    step and of the execution."""
+    step and of the execution, ``ordinal`` the step's place in it."""
 
     session: Session
     step: Step
@@ -40,6 +40,7 @@ class Stage:
     baselines: Baselines
     since_act: int = 0
     since_test: int = 0
+    ordinal: int = 0
     mask: Callable[[str], str] = str
     secrets: tuple[str, ...] = ()
     masked_locators: tuple[str, ...] = ()

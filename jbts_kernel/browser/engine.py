@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ..errors import StepProblem, Unsupported
 from .cdp import Tab
+from .checkpoints import Checkpoints
 from .faults import dialog_open
 from .interception import Interception
 from .launch import LaunchSpec
@@ -124,6 +125,7 @@ class Session(ABC):
         self.frame_offset = (0.0, 0.0)
         self.downloads: Path | None = None
         self.tabs_before: set[str] = set()
+        self.checkpoints = Checkpoints()
         self.pointer = (0, 0)
         self.left_loading = False
         self.closed = False

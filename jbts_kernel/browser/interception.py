@@ -34,7 +34,7 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Mock:
     """One rule. ``pattern`` is the glob as a regular expression; ``status`` None lets the server answer
     (after ``delay_ms``); ``hits`` counts the requests it took, ``times`` is how many it takes."""
@@ -97,6 +97,13 @@ class Interception:
         with self._lock:
             rules = self._rules.setdefault(context_id, _Rules())
             rules.mocks.append(mock)
+        return self._apply(context_id, sessions)
+
+    def remove(self, context_id: str, mock: Mock, sessions: Sequence[str]) -> list[Future[dict[str, Any]]]:
+        """Drop one rule again."""
+        with self._lock:
+            if context_id in self._rules and mock in self._rules[context_id].mocks:
+                self._rules[context_id].mocks.remove(mock)
         return self._apply(context_id, sessions)
 
     def clear(self, context_id: str, sessions: Sequence[str]) -> list[Future[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401 - importing them registers their verbs
     acting,
+    checkpoints,
     commands,
     expecting,
     files,

@@ -21,6 +21,7 @@ CHAPTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Reading", ("text", "value", "attribute", "count", "table", "options", "screenshot", "evaluate")),
     ("The site's memory, and HTTP", ("cookie", "storage", "request")),
     ("What the page meets", ("mock", "network")),
+    ("Coming back", ("checkpoint", "restore")),
     ("Tests and steps", ("test", "endtest", "steps", "group", "secret")),
     ("Browsers", ("browser", "use", "browsers", "health")),
     ("Results and events", ("query", "results", "usage", "dashboard", "workbench", "events", "jbts")),
