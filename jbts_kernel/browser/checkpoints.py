@@ -53,8 +53,8 @@ _LOOK = """(() => {
     } else if (el.value !== el.defaultValue) field.value = el.value;
     if (Object.keys(field).length > 2) fields.push(field);
   });
-  return JSON.stringify({ url: location.href, origin: location.origin, x: scrollX, y: scrollY,
-    local: area("localStorage"), session: area("sessionStorage"), fields });
+  return { url: location.href, origin: location.origin, x: scrollX, y: scrollY,
+    local: area("localStorage"), session: area("sessionStorage"), fields };
 })()""".replace("LIMIT", str(STORAGE_LIMIT))
 _FILL = """((local, session) => {
   for (const [area, values] of [[localStorage, local], [sessionStorage, session]]) {
@@ -97,11 +97,10 @@ class Checkpoint:
         if timeout == 0 and not self.page_answer.done():
             return None
         try:
-            text = answer(self.page_answer, "Runtime.evaluate", timeout).get("result", {}).get("value")
+            found = answer(self.page_answer, "Runtime.evaluate", timeout).get("result", {}).get("value")
         except (CommandRefused, BrowserGone):
             return None
-        found: dict[str, Any] | None = json.loads(text) if isinstance(text, str) else None
-        return found
+        return found if isinstance(found, dict) and isinstance(found.get("origin"), str) else None
 
     def cookies(self, timeout: float) -> list[dict[str, Any]]:
         """The context's cookies, ready to be set again."""
@@ -192,4 +191,4 @@ def fill(session: Session, local: Mapping[str, str] | None, own: Mapping[str, st
 
 def place(session: Session, fields: Sequence[Mapping[str, Any]], x: float, y: float, timeout: float) -> int:
     """Fill the fields in again and scroll; how many fields are not there any more."""
-    return int(session.evaluate(f"{_PLACE}({json.dumps(list(fields))}, {x}, {y})", timeout) or 0)
+    return int(session.evaluate(f"{_PLACE}({json.dumps(fields)}, {json.dumps(x)}, {json.dumps(y)})", timeout) or 0)

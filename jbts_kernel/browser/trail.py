@@ -25,6 +25,7 @@ _SIGHTS = {
     "interactive": "the document is there, not all that belongs to it",
     "loading": "the document was loading",
     "ready": "ready",
+    "differs": "seen, not as the baseline says",
 }
 
 
@@ -43,13 +44,17 @@ class Trail:
         self._begun = time.monotonic()
         self._entries: list[_Entry] = []
         self._left_out = 0
+        self._told = ""
 
     @property
     def now(self) -> float:
         return time.monotonic() - self._begun
 
     def tell(self, what: str) -> None:
-        """The step begins something."""
+        """The step begins something; the same once more is no news."""
+        if what == self._told:
+            return
+        self._told = what
         self._add(self.now, what, 0, self.now)
 
     def saw(self, begun: float, answer: Mapping[str, Any]) -> None:
@@ -64,7 +69,7 @@ class Trail:
 
     def _add(self, at: float, what: str, looks: int, until: float) -> None:
         last = self._entries[-1] if self._entries else None
-        if last is not None and last.what == what and looks:
+        if looks and last is not None and last.what == what:
             last.until, last.looks = until, last.looks + looks
         elif len(self._entries) < KEPT:
             self._entries.append(_Entry(at, what, until, looks))

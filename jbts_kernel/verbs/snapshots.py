@@ -124,6 +124,8 @@ def _looked(stage: Stage, look: Callable[[], bytes | None], good: Callable[[byte
         if seen is not None and (good(seen) if good else seen == before):
             return seen
         before = before if seen is None else seen
+        if seen is not None and good:
+            stage.deadline.trail.saw(stage.deadline.trail.now, {"state": "differs"})
         if stage.deadline.left <= 0:
             break
         stage.session.browser.look_again(min(LOOK_AGAIN, stage.deadline.left))

@@ -57,6 +57,7 @@ def test_an_outline_is_written_compared_and_accepted(trial: Trial) -> None:
         "expect #card aria cart --timeout 0.3", "ExpectationFailed", "4 lines", "jbts accept cart", status="failed"
     )
     assert '-- paragraph: "two items"' in failed.result.difference and '+- button "Pay"' in failed.result.difference
+    assert "not as the baseline says" in "".join(trial.last.tried) and len(trial.last.tried) < 20
     assert trial.artifact("expected").decode() == OUTLINE
     assert b'"three items"' in trial.artifact("actual") and b'+- paragraph: "three items"' in trial.artifact("diff")
     assert '+- button "Pay"' in trial.card().text and '+- button "Pay"' in trial.card().plain
