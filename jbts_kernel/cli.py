@@ -42,7 +42,8 @@ _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "prune": ("jbts_kernel.store.commands", "prune", "Delete what is old."),
 }
 _ORDER = (
-    "demo", "run", "report", "query", "events", "hub", "publish", "export", "import", "ship", "prune", "lab", "doctor",
+    "demo", "run", "report", "accept", "query", "events", "hub", "publish", "export", "import", "ship", "prune", "lab",
+    "doctor",
 )  # fmt: skip
 
 
@@ -101,6 +102,20 @@ def console(out: TextIO | None = None) -> Console:
     if not made.is_terminal:
         made.width = max(made.width, _PIPE_WIDTH)
     return made
+
+
+@commands.command()
+@click.argument("name", required=False)
+def accept(name: str | None) -> int:
+    """Make snapshots that differed the baseline: the one of this NAME (or glob), or all that wait."""
+    from .baselines import accept as take
+
+    taken = take(home(), name)
+    for one in taken:
+        click.echo(f"accepted {one.name}: {one.baseline}")
+    if not taken:
+        click.echo("no snapshot waits to be accepted")
+    return 0
 
 
 @commands.command()

@@ -50,6 +50,7 @@ class JBTS(Configurable):
     navigation_timeout = Float(30.0, help="How long a navigation may take.").tag(config=True)
     screenshots = Enum(("always", "failure", "never"), "always", help="When to take a picture.").tag(config=True)
     testid_attribute = Unicode("data-testid", help="The attribute that testid= looks at.").tag(config=True)
+    update_baselines = Bool(False, help="Snapshots that differ, or have no baseline yet, become it.").tag(config=True)
     broadcaster = Enum(("process", "thread", "off"), "process", help="Where the hub runs.").tag(config=True)
     notify = _Words(
         help="Whom to tell: RULE=URL (apprise), RULE one or more of failed, flaky, finished; a URL alone is failed."

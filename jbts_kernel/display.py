@@ -92,9 +92,11 @@ def card(r: StepResult) -> Bundle:
     parts.append(f'<div class="jbts-soft">{where}{" &middot; " if where and about else ""}{about}</div>')
     if r.note:
         parts.append(f'<div class="jbts-soft">{text(r.note)}</div>')
+    parts.append(_compared(r))
     if r.thumbnail:
         parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
     parts.append(_signals(r))
+    parts.append(_evidence(r))
     parts.append("</div>")
     return {"text/html": "".join(parts), "text/plain": card_text(r), STEP_MIME: step_json(r)}
 
@@ -147,15 +149,40 @@ def _shot(picture: bytes, box: Box | None, viewport: tuple[int, int] | None, alt
     return f'<div class="jbts-shot">{image}{outline}</div>'
 
 
+def _compared(r: StepResult) -> str:
+    """What a snapshot has to show: pictures side by side, or the lines that differ."""
+    figures = "".join(
+        f'<figure><img alt="{text(name, 40)}" src="data:image/webp;base64,{base64.b64encode(data).decode("ascii")}">'
+        f"<figcaption>{text(name, 40)}</figcaption></figure>"
+        for name, data in r.pictures
+    )
+    shown = f'<div class="jbts-compared">{figures}</div>' if figures else ""
+    return shown + difference(r.difference)
+
+
+def difference(lines: str, limit: int = 60) -> str:
+    """A unified diff as HTML: what went in red, what came in green."""
+    listed = lines.splitlines()
+    if not listed:
+        return ""
+    tones = {"+": "jbts-new", "-": "jbts-old"}
+    rows = [f'<span class="{tones.get(line[:1], "")}">{html.escape(line[:300])}</span>' for line in listed[:limit]]
+    if len(listed) > limit:
+        rows.append(f"<span>and {len(listed) - limit} more lines</span>")
+    return f'<pre class="jbts-diff">{"".join(rows)}</pre>'
+
+
 def _signals(r: StepResult) -> str:
     errors = [m for m in r.console if m.level in ("error", "warning")]
     asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
-    failed = [q for q in r.requests if q.failed and not asked]
+    mocked = [q for q in r.requests if q.text.startswith("mocked: ")]
+    failed = [q for q in r.requests if q.failed and not asked and q not in mocked]
     lines = [f"<div>{text(m.level)}: {text(m.text, 300)}</div>" for m in errors[:6]]
     lines += [
         f"<div>{text(q.method)} {text(q.url, 200)} {text(q.status if q.status else q.text)}</div>" for q in failed[:6]
     ]
-    more = len(errors) + len(failed) - len(lines)
+    lines += [f"<div>{text(q.method)} {text(q.url, 200)} {text(q.text)}</div>" for q in mocked[:6]]
+    more = len(errors) + len(failed) + len(mocked) - len(lines)
     if not lines:
         return ""
     if more > 0:
@@ -165,11 +192,20 @@ def _signals(r: StepResult) -> str:
         for x in (
             f"{len(errors)} in the console" if errors else "",
             _count(len(failed), "failed request"),
+            _count(len(mocked), "mocked request"),
         )
         if x
     )
     opened = " open" if r.status in ("failed", "error") else ""
     return f'<details class="jbts-soft"{opened}><summary>{head}</summary>{"".join(lines)}</details>'
+
+
+def _evidence(r: StepResult) -> str:
+    """What was tried, and where everything else about the failure is."""
+    lines = [f"<pre>{html.escape(chr(10).join(line[:200] for line in r.tried[:30]))}</pre>"] if r.tried else []
+    tried = f'<details class="jbts-soft"><summary>what was tried</summary>{lines[0]}</details>' if lines else ""
+    named = f'<div class="jbts-soft">evidence: <code>{text(r.evidence, 300)}</code></div>' if r.evidence else ""
+    return tried + named
 
 
 def _count(number: int, what: str) -> str:
@@ -183,8 +219,11 @@ def card_text(r: StepResult) -> str:
     if r.error_message:
         lines.append(f"  {r.error_type}: {r.error_message}")
         lines += [f"    {clip(h, 200)}" for h in r.hints[:8]]
+        lines += [f"    {line[:160]}" for line in r.difference.splitlines()[2:32]]
     if r.note:
         lines.append(f"  {clip(r.note, 200)}")
+    if r.evidence:
+        lines.append(f"  evidence: {r.evidence}")
     lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]
     lines += [f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed][:5]
     return "\n".join(lines)
@@ -197,7 +236,7 @@ def step_json(r: StepResult) -> dict[str, Any]:
         "locator": r.locator, "input": r.input, "expected": r.expected, "status": r.status,
         "duration_ms": round(r.duration_ms, 1),
         "url": r.url, "title": clip(r.title, 200), "error_type": r.error_type, "error_message": r.error_message,
-        "screenshot": r.screenshot.path if r.screenshot else None,
+        "screenshot": r.screenshot.path if r.screenshot else None, "evidence": r.evidence,
     }  # fmt: skip
 
 

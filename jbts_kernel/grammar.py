@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import os
 import re
 import types
@@ -34,6 +35,8 @@ Input = Annotated[str, "input"]
 """A parameter whose value goes into the page; recorded (masked) in the ``input`` column."""
 Expected = Annotated[str, "expected"]
 """A parameter that says what should be; recorded in the ``expected`` column."""
+Json = Annotated[str, "json"]
+"""A JSON value as text; in Python any plain value will do."""
 Names = Annotated[str, "names"]
 """A comma-separated list, ``--tags smoke,cart``."""
 Chart = Annotated[str, "chart"]
@@ -457,13 +460,18 @@ def convert(parameter: Parameter, value: Any) -> Any:
         if "${" in value:
             return value
     elif not isinstance(value, (int, float, os.PathLike)) and not (
-        parameter.kind == "names" and isinstance(value, (list, tuple))
+        parameter.kind == "json" or (parameter.kind == "names" and isinstance(value, (list, tuple)))
     ):
         raise UsageProblem(f"{name} takes a text, a number or a path, not {type(value).__name__}", word=name)
     if parameter.kind == "choice" and value not in parameter.choices:
         near = nearest(str(value), parameter.choices)
         listed = f"did you mean {near}?" if near else "use " + ", ".join(parameter.choices)
         raise UsageProblem(f"{parameter.metavar} cannot be {clip(str(value))!r}; {listed}", word=str(value))
+    if parameter.kind == "json" and not isinstance(value, str):
+        try:
+            return json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise UsageProblem(f"{parameter.option} cannot be written as JSON: {error}") from None
     if parameter.kind == "flag":
         if not isinstance(value, bool):
             raise UsageProblem(f"{name} is True or False, not {clip(repr(value))}", word=str(value))

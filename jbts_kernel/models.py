@@ -67,7 +67,8 @@ class Box:
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A stored file. ``artifact`` is the SHA-256 of its bytes, ``path`` is relative to the project's
-    data folder, ``role`` one of before, after, failure, full_page, source, download, evidence.
+    data folder, ``role`` one of before, after, failure, full_page, source, accessibility, download,
+    expected, actual, diff (a snapshot's), evidence.
     ``width`` and ``height`` are pixels, None where the file is no picture."""
 
     artifact: str
@@ -110,7 +111,9 @@ class StepResult:
     """What one step did. ``source`` is its line, secrets masked; ``value`` is what a reading verb read;
     times are milliseconds, ``browser_ms`` those that starting a browser took; ``screenshot``
     is the picture after the step (or at the failure); ``box`` is the element acted on, on that
-    picture; ``note`` is the one line the card adds ("replaced a dead browser")."""
+    picture; ``note`` is the one line the card adds ("replaced a dead browser"); ``pictures`` (small, by name)
+    and ``difference`` are what a snapshot shows; ``tried`` is what a failed step waited for and saw, a line
+    each; ``evidence`` is the path of the failure's one HTML file."""
 
     step: Step
     step_id: str
@@ -144,6 +147,10 @@ class StepResult:
     console: tuple[ConsoleMessage, ...] = ()
     requests: tuple[NetworkRequest, ...] = ()
     note: str = ""
+    pictures: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    difference: str = ""
+    tried: tuple[str, ...] = ()
+    evidence: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -56,10 +56,31 @@ def _parent_command() -> list[str]:
 
 def papermill_notebook(command: Sequence[str]) -> str | None:
     """The input notebook in a papermill command line, or None if it is none."""
+    path = _papermill_path(command)
+    return Path(path).name if path else None
+
+
+def _papermill_path(command: Sequence[str]) -> str | None:
     for i, word in enumerate(command[:4]):
         if Path(word).stem == "papermill" or (word == "papermill" and i and command[i - 1] == "-m"):
-            return next((Path(w).name for w in command[i + 1 :] if w.endswith(".ipynb")), None)
+            return next((w for w in command[i + 1 :] if w.endswith(".ipynb")), None)
     return None
+
+
+def notebook_folder(origin: Origin) -> Path | None:
+    """The folder of the notebook that plain papermill runs, which need not be the kernel's working folder;
+    None where the working folder is the notebook's own."""
+    import psutil
+
+    if origin.kind != "papermill":
+        return None
+    try:
+        parent = psutil.Process(os.getppid())
+        path = _papermill_path(parent.cmdline())
+        folder = (Path(parent.cwd()) / path).parent if path else None
+    except psutil.Error:
+        return None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def interactive(environ: Mapping[str, str] | None = None) -> bool:

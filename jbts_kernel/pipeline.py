@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import evidence
 from .browser import actionability, capture
 from .browser.actionability import Deadline
 from .browser.faults import translate
@@ -25,6 +26,7 @@ from .stage import Stage
 from .verbs import ACTING
 
 if TYPE_CHECKING:
+    from .baselines import Baselines
     from .browser.engine import Session
     from .config import JBTS
 
@@ -62,6 +64,7 @@ class Surroundings:
     parent: Callable[[], str | None]
     cell: Callable[[], tuple[str | None, str | None]]
     marks: Callable[[], Marks]
+    baselines: Callable[[], Baselines]
 
 
 @dataclass
@@ -98,8 +101,11 @@ def run_step(
         mark = session.browser.signals.mark()
         session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
         stage = _stage(around, step, signature, session)
+        stage.ordinal = ordinal
         if signature.step_type in ACTING:
             around.marks().act = mark
+            if step.verb != "restore":  # which looks at the page itself
+                session.checkpoints.take(session, ordinal)
         outcome.value = _attempts(stage, step, signature, outcome)
     except StepProblem as problem:
         outcome.error, outcome.status = problem, status_of(problem)
@@ -170,7 +176,12 @@ def run_step(
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
         note=mask(stage.note) if stage else "",
+        pictures=tuple((n, capture.thumbnail(p)) for n, p in stage.pictures) if stage and thumbnails else (),
+        difference=stage.difference if stage else "",
+        tried=tuple(mask(line) for line in stage.deadline.trail.lines()) if stage and fault else (),
     )
+    if stage is not None and pending is None and result.status in ("failed", "error"):
+        result = _evident(around, stage, result, seen)
     recorder.step_finished(result, about)
     return result, pending
 
@@ -185,6 +196,22 @@ class _Seen:
     box: Box | None = None
     png: bytes | None = None
     screenshot: Any = None
+    gathered: evidence.Gathered = field(default_factory=evidence.Gathered)
+    asked: bool = False
+
+
+def _evident(around: Surroundings, stage: Stage, result: StepResult, seen: _Seen) -> StepResult:
+    """The result of a step that failed, with its evidence written down."""
+    if around.settings.screenshots == "never":
+        return result
+    heard = evidence.overheard(stage)
+    seen.gathered.console, seen.gathered.requests = heard.console, heard.requests
+    if not seen.asked:
+        seen.gathered.missing.append("the page was not asked: it did not answer, stood behind a dialog, or was gone")
+    try:
+        return evidence.write(around.home, result, seen.gathered)
+    except OSError as problem:
+        return replace(result, note=result.note or f"no evidence: {problem}")
 
 
 def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, Any]:
@@ -216,7 +243,7 @@ def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, 
 def _names_element(target: str) -> bool:
     from .verbs.expecting import PAGE
 
-    return target not in PAGE
+    return target not in (*PAGE, "picture")
 
 
 def _stage(around: Surroundings, step: Step, signature: Signature, session: Session) -> Stage:
@@ -230,6 +257,7 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
         home=around.home,
         folder=around.folder,
         base_url=around.base_url(),
+        baselines=around.baselines(),
         since_act=around.marks().act,
         since_test=around.marks().test,
         mask=around.mask,
@@ -263,7 +291,8 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
         if outcome.retries >= step.options.retries or isinstance(problem, BrowserGone):
             raise problem
         outcome.retries += 1
-        stage.deadline = Deadline(stage.deadline.seconds)
+        stage.deadline.trail.tell(f"{type(problem).__name__}; trying again, for the {outcome.retries + 1}. time")
+        stage.deadline = Deadline(stage.deadline.seconds, stage.deadline.trail)
 
 
 def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: Outcome, seen: _Seen) -> None:
@@ -316,8 +345,8 @@ def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool
             seen.screenshot = stage.keep(seen.png, "failure" if failed else "after", "image/png")
             seen.box = _outline(stage)
     if failed and around.settings.screenshots != "never":
-        source = str(session.evaluate("document.documentElement.outerHTML.slice(0, 5000000)", timeout=5) or "")
-        stage.keep(around.mask(source).encode(), "source", "text/html")
+        seen.asked = True
+        evidence.gather(stage, seen.gathered)
 
 
 def _let_arrive(stage: Stage) -> None:

@@ -18,6 +18,7 @@ from .errors import ExpectationFailed, NotActionable, StepProblem
 from .models import Artifact, Box, NetworkRequest, Step
 
 if TYPE_CHECKING:
+    from .baselines import Baselines
     from .browser.engine import Session
     from .config import JBTS
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 @dataclass
 class Stage:
     """One step being run. ``home`` is the project's data folder, ``folder`` where relative file names
-    of this notebook begin, ``since_act`` and ``since_test`` the signals' marks of the last acting
-    step and of the execution."""
+    of this notebook begin, ``baselines`` what its snapshots are compared with, ``pictures`` and
+    ``difference`` what a comparison has to show, ``since_act`` and ``since_test`` the signals' marks of the last acting
+    step and of the execution, ``ordinal`` the step's place in it."""
 
     session: Session
     step: Step
@@ -35,8 +37,10 @@ class Stage:
     home: Path
     folder: Path
     base_url: str
+    baselines: Baselines
     since_act: int = 0
     since_test: int = 0
+    ordinal: int = 0
     mask: Callable[[str], str] = str
     secrets: tuple[str, ...] = ()
     masked_locators: tuple[str, ...] = ()
@@ -49,6 +53,8 @@ class Stage:
     artifacts: list[Artifact] = field(default_factory=list)
     requests: list[NetworkRequest] = field(default_factory=list)
     picture: bytes | None = None
+    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    difference: str = ""
 
     @property
     def driver(self) -> Any:

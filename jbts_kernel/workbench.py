@@ -23,13 +23,14 @@ from .config import JBTS, find_home
 from .errors import BrowserGone, JBTSError, StepFailed, UsageProblem
 from .log import Log
 from .models import Execution, Step, StepResult
-from .origin import find_origin, interactive
+from .origin import find_origin, interactive, notebook_folder
 from .recorder import Origin, Recorder, status_of
 from .secrets import Secrets, obtain
 
 if TYPE_CHECKING:
     import subprocess
 
+    from .baselines import Baselines
     from .broadcast.events import Events
     from .browser.engine import Session
     from .browser.launch import LaunchSpec
@@ -75,6 +76,7 @@ class Workbench(Answers):
         self.folder = Path.cwd()
         self.log = Log(self.home, durable=self.settings.durable)
         self.recorder = Recorder(self.log, origin or find_origin(self.environ), mask=self.secrets.mask)
+        self._notebook_folder = notebook_folder(self.recorder.origin)
         self.last: StepResult | None = None
         self.history: deque[StepResult] = deque(maxlen=HISTORY)
         self.panel: LivePanel | None = None
@@ -208,6 +210,23 @@ class Workbench(Answers):
             parent=lambda: self._parents[-1] if self._parents else None,
             cell=lambda: self.cell,
             marks=lambda: self._marks.setdefault(self.user, Marks()),
+            baselines=lambda: self.baselines,
+        )
+
+    @property
+    def baselines(self) -> Baselines:
+        """What this test's snapshots are compared with, and what becomes of one that has none."""
+        from .baselines import Baselines
+
+        origin, execution = self.recorder.origin, self.recorder.execution
+        attended = origin.kind == "interactive" and not self.environ.get("CI")
+        return Baselines.of(
+            folder=self.folder if self._notebook_folder is None else self._notebook_folder,
+            home=self.home,
+            notebook=origin.notebook,
+            test=execution.test_name if execution else "",
+            writes_first=attended,
+            updates=self.settings.update_baselines,
         )
 
     # ---- tests ----------------------------------------------------------------------------------

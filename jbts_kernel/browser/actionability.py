@@ -28,8 +28,10 @@ from .cdp import CommandRefused
 from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
+from .trail import Trail
 
 SLICE_MS = 400
+_TOLD = ("element", "condition", "page", "loaded")  # commands that wait
 _ANYWHERE = ("probe", "loaded", "covers")  # asked after a step, which may have closed its frame
 
 _STUCK = {
@@ -54,10 +56,12 @@ _NEXT = {
 
 
 class Deadline:
-    """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0)."""
+    """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0); ``trail``
+    is what happened meanwhile."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, trail: Trail | None = None) -> None:
         self.seconds = seconds
+        self.trail = Trail() if trail is None else trail
         self.start = time.monotonic()
 
     @property
@@ -93,6 +97,7 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
 
     limit, begun = max(10.0, deadline.seconds), time.monotonic()
     framed = bool(session.frames) and command not in _ANYWHERE
+    at = deadline.trail.now
     try:
         session.browser.limit("script", limit)
         if command == "covers":  # what a closed root shows is in the picture too
@@ -106,6 +111,7 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
         # chromedriver says "script timeout" at once when the document is replaced under a script
         early = isinstance(error, TimeoutException) and time.monotonic() - begun < limit / 2
         if early or transitional(error):
+            deadline.trail.saw(at, {"state": "stale"})
             return {"state": "stale", "again": True}
         raise translate(error, deadline.seconds, session.dialog) from error
     except CommandRefused as error:
@@ -120,6 +126,8 @@ def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any
         raise _invalid(arguments, answer) if answer.get("ours") else _hindered(answer)
     if answer.get("state") == "unframed":
         raise _unframed()
+    if command in _TOLD:
+        deadline.trail.saw(at, answer)
     return answer
 
 
@@ -167,6 +175,7 @@ def find(
     """
     chain = as_json(locator)
     begun = deadline.elapsed
+    deadline.trail.tell(f"looking for {clip(locator, 160)}: {', '.join(('visible', *map(_wish, wants)))}")
     while True:
         answer = attempt(
             session, deadline, "element", chain=chain, wants=wants, first=first, at=at, tick=tick, testid=testid
@@ -186,6 +195,10 @@ def find(
             raise ambiguous(locator, answer)
         if deadline.left <= 0:
             raise _stuck(session, locator, chain, answer, deadline, testid)
+
+
+def _wish(want: str) -> str:
+    return {"point": "at rest, in view and not covered"}.get(want, want)
 
 
 def ambiguous(locator: str, answer: dict[str, Any]) -> ElementAmbiguous:
@@ -249,6 +262,10 @@ def condition(
     the closest elements where there was no such element at all.
     """
     chain = as_json(locator)
+    expected = " ".join(
+        x for x in ("not" if negated else "", word, argument or "", repr(value) if value is not None else "") if x
+    )
+    deadline.trail.tell(f"expecting {clip(locator, 160)} {clip(expected, 160)}")
     while True:
         answer = attempt(
             session, deadline, "condition", chain=chain, word=word, argument=argument, value=value,
@@ -260,9 +277,6 @@ def condition(
             raise ambiguous(locator, answer)
         if deadline.left <= 0:
             break
-    expected = " ".join(
-        x for x in ("not" if negated else "", word, argument or "", repr(value) if value is not None else "") if x
-    )
     actual, waited = answer.get("actual"), f"after {deadline.elapsed:.1f} s"
     if answer["state"] == "stale":
         raise failure(f"expected {clip(locator)} {expected}; the page was being replaced all the time, {waited}")
@@ -290,6 +304,7 @@ def page_condition(
     failure: type[StepProblem] = ExpectationFailed,
 ) -> None:
     """Wait until the page's url, title or text is as told. Raises ``failure`` when time is up."""
+    deadline.trail.tell(f"expecting {word} {'not ' if negated else ''}{clip(repr(value), 160)}")
     while True:
         answer = attempt(session, deadline, "page", word=word, value=value, pattern=pattern, negated=negated)
         if answer["state"] == "ready":
@@ -303,6 +318,7 @@ def page_condition(
 
 def wait_loaded(session: Session, deadline: Deadline) -> None:
     """Wait for the load event of the current document. Raises :class:`StepTimeout`."""
+    deadline.trail.tell("waiting for the load event")
     while True:
         answer = attempt(session, deadline, "loaded")
         if answer["state"] == "ready":

@@ -25,6 +25,7 @@ SUFFIXES = {
     "image/jpeg": "jpg",
     "text/html": "html",
     "application/json": "json",
+    "text/plain": "txt",
 }
 THUMBNAIL_WIDTH = 640
 THUMBNAIL_BYTES = 40_000
@@ -49,6 +50,27 @@ def full_page(session: Session, timeout: float = 20) -> bytes:
     """The whole document as PNG, at most 16,384 pixels high (what the graphics stack can draw)."""
     width, height = session.document_size(timeout)
     return clip(session, 0, 0, max(1, width), max(1, height), timeout)
+
+
+def taken(stage: Stage, locator: str | None, timeout: float, *, whole: bool = False) -> bytes | None:
+    """The element's picture, or the viewport's, or the whole document's; covered, ready to be kept. None
+    while a dialog keeps the page from being drawn."""
+    session = stage.session
+    if session.dialog is not None:
+        return None
+    if locator is not None:
+        found = stage.find(locator)
+        stage.ask("scroll", el=found.element)
+        found = stage.find(locator)
+        origin = session.evaluate("[scrollX, scrollY].join()").split(",")
+        box = session.place_frame().box(found.box)
+        left, top = box.x + float(origin[0]), box.y + float(origin[1])
+        png = clip(session, left, top, max(1, box.width), max(1, box.height), timeout)
+        return covered(stage, png, (left, top), document=True)
+    if whole:
+        return covered(stage, full_page(session, timeout), (0, 0), document=True)
+    shot = viewport(session, timeout)
+    return None if shot is None else covered(stage, shot, (0, 0), document=False)
 
 
 def covered(stage: Stage, png: bytes, origin: tuple[float, float], *, document: bool) -> bytes:

@@ -15,12 +15,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BrowserGone, StepProblem, StepTimeout
 
 LEAST = 0.5
 Listener = Callable[[str, dict[str, Any], str | None], None]
+
+
+GONE = "the browser closed its DevTools connection; the next step replaces it"
 
 
 class CommandRefused(StepProblem):
@@ -64,7 +68,7 @@ class Channel:
                 self._socket = None
                 waiting, self._waiting = self._waiting, {}
             for future in waiting.values():
-                future.set_exception(BrowserGone("the browser closed its DevTools connection"))
+                future.set_exception(BrowserGone(GONE))
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         if "id" not in message:
@@ -99,7 +103,7 @@ class Channel:
         with self._lock:
             socket = self._socket
             if socket is None:
-                raise BrowserGone("the browser closed its DevTools connection")
+                raise BrowserGone(GONE)
             self._waiting[number] = future
         from websockets.exceptions import ConnectionClosed
 
@@ -108,7 +112,7 @@ class Channel:
         except (ConnectionClosed, OSError):
             with self._lock:
                 self._waiting.pop(number, None)
-            raise BrowserGone("the browser closed its DevTools connection") from None
+            raise BrowserGone(GONE) from None
         return future
 
     def call(
@@ -134,6 +138,26 @@ class Channel:
             socket.close()
         if self._thread is not threading.current_thread():
             self._thread.join(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab over the protocol; ``browser=True`` speaks to the browser itself."""
+
+    channel: Channel
+    session_id: str
+
+    def call(
+        self, method: str, params: dict[str, Any] | None = None, timeout: float = 10, *, browser: bool = False
+    ) -> dict[str, Any]:
+        """A command's result; errors as :meth:`Channel.call` raises them."""
+        return self.channel.call(method, params, None if browser else self.session_id, timeout)
+
+    def post(
+        self, method: str, params: dict[str, Any] | None = None, *, browser: bool = False
+    ) -> Future[dict[str, Any]]:
+        """Send a command and go on; the future holds the whole answer."""
+        return self.channel.post(method, params, None if browser else self.session_id)
 
 
 def answer(future: Future[dict[str, Any]], method: str, timeout: float) -> dict[str, Any]:

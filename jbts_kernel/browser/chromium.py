@@ -17,9 +17,10 @@ from typing import Any
 
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
 from . import world
-from .cdp import Channel, CommandRefused, answer, browser_url
+from .cdp import GONE, Channel, CommandRefused, Tab, answer, browser_url
 from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, driver_errors
 from .faults import dialog_open
+from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
 from .patience import Patience
 from .placement import TAB, Placement
@@ -55,6 +56,7 @@ class ChromiumBrowser(Browser):
         self._targets: dict[str, Target] = {}
         self._gone: set[str] = set()
         self._by_session: dict[str, str] = {}
+        self._inner: set[str] = set()
         self._frames: dict[str, str] = {}
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
@@ -105,6 +107,7 @@ class ChromiumBrowser(Browser):
         if url is None:
             raise Unsupported(f"{self.name} has no DevTools channel")
         channel = self._channel = Channel(url, self._listen)
+        self.intercepting = Interception(channel, self.signals)
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
             "Target.setAutoAttach",
@@ -113,16 +116,14 @@ class ChromiumBrowser(Browser):
         )
 
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
-        if method == "Target.attachedToTarget" and params["targetInfo"]["type"] == "iframe":
-            self._attach_frame(params["targetInfo"]["targetId"], params["sessionId"], session_id or "")
-        elif method == "Target.detachedFromTarget" and session_id is not None:
-            self._frames.pop(params.get("targetId", ""), None)
-            self._by_session.pop(params["sessionId"], None)
+        if method == "Fetch.requestPaused":
+            self.intercepting.receive(params, session_id or "")
+        elif method == "Target.attachedToTarget" and params["targetInfo"]["type"] != "page":
+            self._enter(params["targetInfo"], params["sessionId"], session_id)
+        elif method == "Target.detachedFromTarget" and params["sessionId"] in self._inner:
+            self._leave(params["sessionId"])
         elif method == "Target.attachedToTarget":
             info = params["targetInfo"]
-            if info["type"] != "page":
-                self.channel.post("Runtime.runIfWaitingForDebugger", session=params["sessionId"])
-                return
             target = Target(
                 info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
             )
@@ -139,6 +140,7 @@ class ChromiumBrowser(Browser):
                 self._arrived.notify_all()
                 if target_gone:
                     self._by_session.pop(target_gone.session_id, None)
+                    self.intercepting.leave(target_gone.session_id)
             self.signals.forget(gone)
         elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
             with self._arrived:
@@ -159,13 +161,26 @@ class ChromiumBrowser(Browser):
         elif key in self.downloads and state in ("completed", "canceled"):
             self.downloads[key] = replace(self.downloads[key], state=state)
 
-    def _attach_frame(self, frame_id: str, session_id: str, parent: str) -> None:
-        """A frame of another site has a process and a session of its own; what it says is its tab's."""
+    def _enter(self, info: dict[str, Any], session_id: str, parent: str | None) -> None:
+        """A frame of another site or a worker of a tab has a process and a session of its own; what it says
+        is its tab's. A service worker of the browser's own context has no parent, and waits too."""
+        if parent is None:
+            self.channel.post("Runtime.runIfWaitingForDebugger", session=session_id)
+            return
         with self._arrived:
-            self._frames[frame_id] = session_id
+            self._inner.add(session_id)
             self._by_session[session_id] = self._by_session.get(parent, "")
+            if info["type"] == "iframe":
+                self._frames[info["targetId"]] = session_id
         self._listen_to(session_id)
-        self.channel.post("Runtime.runIfWaitingForDebugger", session=session_id)
+        self.intercepting.enter(session_id, parent)
+
+    def _leave(self, session_id: str) -> None:
+        with self._arrived:
+            self._inner.discard(session_id)
+            self._by_session.pop(session_id, None)
+            self._frames = {frame: held for frame, held in self._frames.items() if held != session_id}
+        self.intercepting.leave(session_id)
 
     def frame_session(self, frame_id: str) -> str | None:
         """The DevTools session of a frame that lives in a process of its own."""
@@ -178,6 +193,7 @@ class ChromiumBrowser(Browser):
 
     def _prepare(self, target: Target) -> None:
         self._listen_to(target.session_id)
+        self.intercepting.announce(target.session_id, target.context_id)
         self._emulate(target, self._viewports.get(target.context_id, self.spec.viewport))
         self.channel.post("Runtime.runIfWaitingForDebugger", session=target.session_id)
 
@@ -207,7 +223,7 @@ class ChromiumBrowser(Browser):
             if target_id not in self._targets and self.channel.open:
                 raise TabGone("the current tab was closed; go on with %tab 0 or %tab new (%tabs lists them)")
             if target_id not in self._targets:
-                raise BrowserGone("the browser closed its DevTools connection; the next step starts a new one")
+                raise BrowserGone(GONE)
             return self._targets[target_id]
 
     def targets(self, context_id: str) -> list[Target]:
@@ -338,6 +354,7 @@ class ChromiumBrowser(Browser):
                 kill(self.driver.service)
             end((self.process, self.driver_process), patience)
             self.channel.close()  # last, because a browser that stands still would not let go of it
+            self.intercepting.close()
             self.patience.close()
             if self.scratch:
                 drop_scratch(self.scratch)
@@ -348,6 +365,7 @@ class ChromiumBrowser(Browser):
         with self.lock:
             self.closed = True
             self.channel.close()
+            self.intercepting.close()
             self.patience.close()
             self.driver.service.process = None  # or Selenium would end it with this process
 
@@ -473,6 +491,12 @@ class ChromiumSession(Session):
     def closed_roots(self) -> list[Any]:
         return world.closed_roots(self, self.frames)
 
+    def devtools(self, what: str, instead: str) -> Tab:
+        return Tab(self.browser.channel, self._target)
+
+    def intercept(self, what: str, instead: str) -> tuple[Interception, list[str]]:
+        return self.browser.intercepting, [t.session_id for t in self.browser.targets(self.context_id)]
+
     def open_tab(self) -> str:
         opened = self.browser.channel.call(
             "Target.createTarget", {"url": "about:blank", "browserContextId": self.context_id}
@@ -532,6 +556,7 @@ class ChromiumSession(Session):
             if browser.active is self:
                 browser.active = None
             browser.released()
+            browser.intercepting.forget(self.context_id)
             if browser.closed or not browser.channel.open:
                 return
             try:

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import BrowserGone, StepProblem, Unsupported
+from .cdp import Tab
+from .checkpoints import Checkpoints
 from .faults import dialog_open
+from .interception import Interception
 from .launch import LaunchSpec
 from .patience import Patience
 from .placement import TAB, Placement
@@ -198,6 +201,7 @@ class Session(ABC):
         self.placement = TAB
         self.downloads: Path | None = None
         self.tabs_before: set[str] = set()
+        self.checkpoints = Checkpoints()
         self.pointer = (0, 0)
         self.left_loading = False
         self.closed = False
@@ -325,6 +329,20 @@ class Session(ABC):
     @abstractmethod
     def cookies(self, url: str) -> dict[str, str]:
         """The cookies a request to ``url`` would carry."""
+
+    # ---- the second channel -----------------------------------------------------------------------
+    def devtools(self, what: str, instead: str) -> Tab:
+        """The current tab over Chromium's own protocol, for what WebDriver cannot do.
+
+        Raises :class:`Unsupported` where there is none: ``what`` needs it, and what to do ``instead``.
+        """
+        raise Unsupported(f"{what} needs Chromium's DevTools protocol, which {self.browser.name} lacks; {instead}")
+
+    def intercept(self, what: str, instead: str) -> tuple[Interception, list[str]]:
+        """The browser's rules for requests, and the DevTools sessions of this user's tabs. Raises as
+        :meth:`devtools` does."""
+        self.devtools(what, instead)
+        raise NotImplementedError("an engine with a second channel says how it intercepts")
 
     # ---- pictures and files -----------------------------------------------------------------------
     @abstractmethod

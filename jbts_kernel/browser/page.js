@@ -345,14 +345,17 @@ function condition(found) {  // {ok, actual, el}
 const timers = !matchMedia("(scripting: none)").matches;
 const frame = () => timers && new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 250); });
 const pause = (ms) => timers && new Promise((go) => setTimeout(go, ms));
-async function poll(check) {
-  const end = performance.now() + args.slice;
+async function poll(check) {  // the last answer, with what was seen on the way to it
+  const begun = performance.now(), end = begun + args.slice, seen = [];
   for (let turn = 0; ; turn += 1) {
     memo = { names: new WeakMap(), labels: new WeakMap() };
-    const answer = check();
-    const looked = turn > 0 || answer.state !== "moving";  // one look alone cannot tell whether it moves
-    if (!answer.again || (looked && performance.now() >= end) || (turn > 0 && !timers)) return answer;
-    await (turn < 6 || answer.state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
+    const answer = check(), { state, by, count } = answer, last = seen[seen.length - 1];
+    const actual = state === "unmet" ? clip(String(answer.actual ?? ""), 200) : undefined;
+    if (last && last.state === state && last.by === by && last.actual === actual) last.looks += 1;
+    else if (seen.length < 20) seen.push({ state, by, count, actual, at: performance.now() - begun, looks: 1 });
+    const looked = turn > 0 || state !== "moving";  // one look alone cannot tell whether it moves
+    if (!answer.again || (looked && performance.now() >= end) || (turn > 0 && !timers)) return { ...answer, seen };
+    await (turn < 6 || state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
   }
 }
 
@@ -423,6 +426,7 @@ const COMMANDS = {
     return { state: holds !== args.negated ? "ready" : "unmet", again: holds === args.negated, actual: clip(actual, 300) };
   }),
   count: () => { const count = all(args.chain).length; return { count, none: count === 0 }; },
+  pick: () => ({ el: all(args.chain)[0] }),
   closest: () => ({ matches: closest(args.chain, args.limit || 5) }),
   loaded: () => new Promise((go) => {
     if (document.readyState === "complete") go({ state: "ready" });

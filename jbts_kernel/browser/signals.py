@@ -45,6 +45,7 @@ class Signals:
         self._count = 0
         self._pending: dict[str, _Pending] = {}
         self._dialogs: dict[str, Dialog] = {}
+        self._mocked: dict[str, str] = {}
 
     def mark(self) -> int:
         """The number the next message will get."""
@@ -60,6 +61,12 @@ class Signals:
             [item for item in items if isinstance(item, ConsoleMessage)],
             [item for item in items if isinstance(item, NetworkRequest)],
         )
+
+    def mocked(self, key: str, note: str) -> None:
+        """A request is answered by us; its row will say so."""
+        if len(self._mocked) > KEPT:
+            self._mocked.pop(next(iter(self._mocked)))
+        self._mocked[key] = note
 
     def dialog(self, target: str) -> Dialog | None:
         """The dialog open in a tab, if any."""
@@ -127,7 +134,7 @@ class Signals:
         self._finish(target, p["requestId"], p.get("timestamp", 0.0), None, text)
 
     def _finish(self, target: str, key: str, now: float, status: int | None, text: str = "") -> None:
-        pending = self._pending.pop(key, None)
+        pending, text = self._pending.pop(key, None), self._mocked.pop(key, text)
         if pending is not None:
             duration = max(0.0, (now - pending.monotonic) * 1000)
             self._add(target, NetworkRequest(pending.method, pending.url, status, duration, text, pending.started))

@@ -155,7 +155,10 @@ ARTIFACTS: Relation = Relation(
         _EXECUTION,
         _STEP,
         _RUN,
-        _text("role", "before, after, failure, full_page, source, download or evidence."),
+        _text(
+            "role",
+            "before, after, failure, full_page, source, accessibility, download, expected, actual, diff or evidence.",
+        ),
         _text("mime", "The media type."),
         _text("path", "Where the file is, relative to the project's data folder."),
         Column("bytes", "BIGINT", "The size of the file."),

@@ -104,6 +104,7 @@ def parameter_value(text: str) -> Any:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write Allure results into this folder.",
 )
+@click.option("--update-baselines", is_flag=True, help="Snapshots that differ, or have no baseline yet, become it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="One line for each notebook that did not pass.")
 def run_command(
@@ -121,6 +122,7 @@ def run_command(
     timeout: float | None,
     cell_timeout: float,
     allure: Path | None,
+    update_baselines: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -160,6 +162,7 @@ def run_command(
             timeout=timeout or None,
             cell_timeout=cell_timeout or None,
             allure=allure,
+            environ={**os.environ, "JBTS_UPDATE_BASELINES": "1"} if update_baselines else None,
             progress=progress,
         )
     except UsageProblem as problem:

@@ -2,10 +2,12 @@
 
 from . import (  # noqa: F401 - importing them registers their verbs
     acting,
+    checkpoints,
     commands,
     expecting,
     files,
     http,
+    mocking,
     navigation,
     pages,
     reading,

@@ -216,6 +216,22 @@ def secret(
     return bench.tell(f"secret {secret_name} is known; use it as ${{{secret_name}}}")
 
 
+@command("accept")
+def accept(bench: Workbench, snapshot: str | None = None) -> Any:
+    """Make snapshots that differed the baseline: one by its name, or all that wait.
+
+    Args:
+        snapshot: its name, or a glob
+    """
+    from ..baselines import accept as take
+
+    taken = take(bench.home, snapshot)
+    if not taken:
+        return bench.tell("no snapshot waits to be accepted")
+    names = ", ".join(bench.baselines.told(one.baseline) for one in taken)
+    return bench.tell(f"{len(taken)} baseline{'' if len(taken) == 1 else 's'} accepted", detail=names)
+
+
 @command("query", body="sql")
 def query(
     bench: Workbench, sql: Rest, *, limit: int | None = None, chart: Chart | None = None, arrow: bool = False

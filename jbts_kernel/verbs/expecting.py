@@ -7,10 +7,11 @@ from urllib.parse import urljoin, urlsplit
 
 from ..browser import actionability
 from ..errors import ExpectationFailed, StepProblem
-from ..grammar import Expected, Locator, clip, nearest
+from ..grammar import Cover, Expected, Locator, clip, nearest
 from ..models import ConsoleMessage, NetworkRequest
 from ..stage import Stage
 from .registry import verb
+from .snapshots import expect_outline, expect_picture
 
 STATES = (
     "visible", "hidden", "enabled", "disabled", "checked", "unchecked", "selected", "focused", "editable",
@@ -18,6 +19,7 @@ STATES = (
 )  # fmt: skip
 VALUES = ("text", "contains", "value", "count")
 NAMED = ("attribute", "css")
+SNAPSHOTS = ("aria", "picture")
 PAGE = ("url", "title", "dialog", "no-dialog", "console", "request")
 
 
@@ -42,7 +44,13 @@ def url_pattern(glob: str, base_url: str = "") -> str:
 
 @verb("expect", "assert")
 def expect(
-    stage: Stage, target: Locator, *words: Expected, status: int | None = None, method: str | None = None
+    stage: Stage,
+    target: Locator,
+    *words: Expected,
+    status: int | None = None,
+    method: str | None = None,
+    tolerance: float = 0,
+    mask: tuple[Cover, ...] = (),
 ) -> None:
     """Expect something of an element or of the page, looking until it is so.
 
@@ -50,12 +58,15 @@ def expect(
     ``expect LOC text|contains|value|count VALUE``, ``expect LOC attribute|css NAME [VALUE]``,
     ``expect url|title VALUE``, ``expect dialog [TEXT]``, ``expect no-dialog``,
     ``expect console clean|contains T``, ``expect request GLOB``. ``not`` may stand before any word.
+    ``expect LOC aria [NAME]`` and ``expect [LOC] picture NAME`` compare with a baseline (docs/snapshots.md).
 
     Args:
-        target: an element, or url, title, dialog, no-dialog, console, request
+        target: an element, or url, title, dialog, no-dialog, console, request, picture
         words: what should be
         status: of a request, its HTTP status
         method: of a request, its method
+        tolerance: of a picture, the share of pixels that may differ, like 0.01
+        mask: of a picture, cover these elements in it
     """
     rest = list(words)
     negated = "not" in rest[:1]
@@ -64,6 +75,11 @@ def expect(
     stage.expected = " ".join(str(w) for w in words) or target
     if target in PAGE:
         _expect_page(stage, target, rest, negated, status, method)
+        return
+    if target == "picture" and not negated and (not rest or rest[0] not in (*STATES, *VALUES, *NAMED, *SNAPSHOTS)):
+        target, rest = "", ["picture", *rest]
+    if rest[:1] and rest[0] in SNAPSHOTS:
+        _expect_snapshot(stage, target, rest, negated, tolerance, mask)
         return
     if not rest:
         raise StepProblem(f"expect {clip(target)} what? Use visible, text VALUE, count N, ...")
@@ -82,10 +98,10 @@ def expect(
             negated = True
             rest.pop(0)
     elif word not in VALUES:
-        near = nearest(word, (*STATES, *VALUES, *NAMED))
+        near = nearest(word, (*STATES, *VALUES, *NAMED, *SNAPSHOTS))
         raise StepProblem(
             f"expect does not know {clip(word)!r}"
-            + (f"; did you mean {near}?" if near else f"; use {', '.join((*STATES, *VALUES, *NAMED))}")
+            + (f"; did you mean {near}?" if near else f"; use {', '.join((*STATES, *VALUES, *NAMED, *SNAPSHOTS))}")
         )
     elif rest[:1] == ["not"] and len(rest) > 1:
         negated = True
@@ -98,6 +114,23 @@ def expect(
     if word == "count" and not re.fullmatch(r"\d+", value or ""):
         raise StepProblem(f"expect count takes a whole number, not {clip(str(value))!r}")
     stage.condition(target, word, name, value, negated)
+
+
+def _expect_snapshot(
+    stage: Stage, target: str, rest: list[str], negated: bool, tolerance: float, mask: tuple[str, ...]
+) -> None:
+    word, *names = rest
+    if negated:
+        raise StepProblem(f"expect not {word} would pass with every change; say what should be there instead")
+    if len(names) > 1:
+        raise StepProblem(f"{clip(names[1])!r} is one word too many; quote a name that holds spaces")
+    if word == "aria":
+        expect_outline(stage, target, names[0] if names else None)
+    elif not names:
+        of = f"{clip(target)} " if target else ""
+        raise StepProblem(f"expect {of}picture needs a name: expect {of}picture NAME")
+    else:
+        expect_picture(stage, target or None, names[0], tolerance, mask)
 
 
 def _expect_page(

@@ -121,26 +121,10 @@ def screenshot(
     stage.masked_locators = mask
     if stage.session.dialog is not None:
         raise dialog_open(stage.session.dialog)
-    if locator is not None:
-        found = stage.find(locator)
-        stage.ask("scroll", el=found.element)
-        found = stage.find(locator)
-        origin = stage.session.evaluate("[scrollX, scrollY].join()").split(",")
-        box = stage.session.place_frame().box(found.box)
-        left, top = box.x + float(origin[0]), box.y + float(origin[1])
-        png = capture.clip(stage.session, left, top, max(1, box.width), max(1, box.height), max(1, stage.deadline.left))
-        png = capture.covered(stage, png, (left, top), document=True)
-        role = "after"
-    elif full_page:
-        png = capture.covered(
-            stage, capture.full_page(stage.session, max(1, stage.deadline.left)), (0, 0), document=True
-        )
-        role = "full_page"
-    else:
-        shot = capture.viewport(stage.session, max(1, stage.deadline.left))
-        if shot is None:
-            raise dialog_open(stage.session.dialog)
-        png, role = capture.covered(stage, shot, (0, 0), document=False), "after"
+    role = "full_page" if full_page and locator is None else "after"
+    png = capture.taken(stage, locator, max(1, stage.deadline.left), whole=full_page)
+    if png is None:
+        raise dialog_open(stage.session.dialog)
     artifact = stage.keep(png, role, "image/png")
     stage.picture, stage.box = png, None
     return stage.home / artifact.path

@@ -87,16 +87,20 @@ def test_a_browser_that_dies_between_steps(own_browser: Make) -> None:
     assert_ended(driver, browser)
 
 
-@pytest.mark.parametrize("victim", ["driver", "browser"])
+NEEDS = {"driver": "evaluate new Promise(() => {})", "browser": "wait #never"}
+"""A step that needs it and takes all its time. Waiting for an element asks the browser, past the driver."""
+
+
+@pytest.mark.parametrize("victim", NEEDS)
 def test_death_during_a_step(own_browser: Make, victim: str) -> None:
-    """A step that loses its browser fails as BrowserGone within its time; the next one works."""
+    """A step that loses its browser or its driver fails as BrowserGone within its time; the next one works."""
     trial = own_browser()
     trial.open("labels.html")
     process = processes(trial)[0 if victim == "driver" else 1]
     timer = threading.Timer(0.4, kill, (process,))
     timer.start()
     with pytest.raises(StepFailed) as caught:
-        trial("wait #never --timeout 15")
+        trial(f"{NEEDS[victim]} --timeout 15")
     timer.join()
     row = trial.row()
     assert (row["status"], row["error_type"]) == ("error", "BrowserGone"), str(caught.value)
@@ -154,7 +158,7 @@ def test_a_page_that_keeps_asking(own_browser: Make) -> None:
     trial("navigate /labels.html")
 
 
-@pytest.mark.parametrize("victim", ["driver", "browser"])
+@pytest.mark.parametrize("victim", NEEDS)
 def test_one_that_stops_answering(own_browser: Make, victim: str) -> None:
     """A step ends in time although nobody answers; the next one replaces whoever it was."""
     trial = own_browser()
@@ -162,7 +166,7 @@ def test_one_that_stops_answering(own_browser: Make, victim: str) -> None:
     trial("evaluate window.kept = 7")
     driver, browser = processes(trial)
     (driver if victim == "driver" else browser).suspend()
-    take_time(trial, "wait #never", "StepTimeout")
+    take_time(trial, NEEDS[victim], "StepTimeout")
     kept = trial("evaluate window.kept")
     assert kept == (7 if victim == "driver" else None)
     assert "did not answer" in trial.last.note

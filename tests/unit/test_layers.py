@@ -34,9 +34,12 @@ ALLOWED = {
     "notify": GROUND | {"log"},
     "config": GROUND,
     "display": GROUND,
+    "baselines": GROUND,
+    "evidence": GROUND | {"browser", "evidence_page"},
+    "evidence_page": GROUND | {"browser", "display"},
     "recorder": GROUND | {"log"},
     "origin": GROUND | {"recorder"},
-    "verbs": GROUND | {"log", "browser", "stage", "vision", "config", "secrets", "display"},
+    "verbs": GROUND | {"log", "browser", "stage", "vision", "config", "secrets", "display", "baselines"},
 }
 SKINS = {"commands", "magics", "completion", "widgets", "suite", "cli", "tour", "tables", "doctor", "installation"}
 # The verbs that ask the workbench something, and not the page, are a skin like the magics; so are the commands of
