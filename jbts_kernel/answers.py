@@ -140,7 +140,7 @@ class Answers:
 
     def health(self) -> list[tuple[str, str, str]]:
         """Part, state and detail of everything this workbench runs."""
-        browsers = self._pool.browsers.values() if self._pool else ()
+        browsers = self._pool.browsers if self._pool else ()
         running = ", ".join(f"{b.name} {b.version}" for b in browsers if b.alive)
         execution = self.recorder.execution
         results = self.home / "results.duckdb"

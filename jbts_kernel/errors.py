@@ -18,6 +18,7 @@ JBTSError                       the root; str() is one line that says what to do
 │   ├── BrowserGone             the browser or its driver died
 │   ├── Unsupported             this browser cannot do it; says which can
 │   └── BrowserUnavailable      no browser or driver could be started (exit code 3)
+│       └── GridUnavailable     the Selenium Grid does not answer, or has no slot (exit code 3)
 ├── StoreProblem                a query or a publication that cannot be done
 └── HubProblem                  the broadcast hub cannot be reached or refused
 """
@@ -123,6 +124,14 @@ class Unsupported(StepProblem):
 
 class BrowserUnavailable(StepProblem):
     """No browser or driver could be started."""
+
+
+class GridUnavailable(BrowserUnavailable):
+    """The Selenium Grid does not answer, has no such browser, or no free slot."""
+
+
+INFRASTRUCTURE = frozenset(("BrowserUnavailable", "GridUnavailable"))
+"""Names of the errors that say nothing about the site under test."""
 
 
 class StoreProblem(JBTSError):

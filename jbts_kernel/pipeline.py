@@ -113,6 +113,9 @@ def run_step(
         except KeyboardInterrupt as interrupt:
             pending, outcome.status, outcome.error = interrupt, "aborted", JBTSError("interrupted")
     if stage is not None and isinstance(outcome.error, BrowserGone):
+        grid = stage.session.browser.spec.grid
+        if grid:
+            outcome.error = BrowserGone(f"{outcome.error.message} (it ran on the grid at {grid})")
         around.lost(stage.session)
     console: list[ConsoleMessage] = []
     requests: list[NetworkRequest] = []
@@ -156,7 +159,7 @@ def run_step(
         artifacts=tuple(stage.artifacts) if stage else (),
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
-        note=mask(stage.note) if stage else "",
+        note=mask(stage.note or stage.session.introduce()) if stage else "",
     )
     recorder.step_finished(result, about)
     return result, pending

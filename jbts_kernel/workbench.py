@@ -246,12 +246,13 @@ class Workbench(Answers):
 
         s = self.settings
         return LaunchSpec(
-            browser=check_browser(s.browser),
+            browser=check_browser(s.browser, s.grid),
             headless=s.headless,
             viewport=parse_viewport(s.viewport),
             grid=s.grid or None,
             binary=s.browser_path or None,
             driver=s.driver_path or None,
+            grid_timeout=s.grid_timeout,
         )
 
     @property

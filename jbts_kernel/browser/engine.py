@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..errors import StepProblem, Unsupported
 from .faults import dialog_open
-from .launch import LaunchSpec
+from .launch import CHROMIUM_FAMILY, LaunchSpec, check_browser
 from .signals import Dialog, Signals
 
 PAGE_SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
@@ -38,8 +38,6 @@ class Browser(ABC):
 
     shares = True
     """Whether it holds several sessions apart; one that does not is started anew for each lease."""
-    lacks: tuple[str, ...] = ()
-    """What it cannot do, in words for a person."""
 
     def __init__(self, driver: Any, spec: LaunchSpec) -> None:
         self.driver = driver
@@ -48,6 +46,7 @@ class Browser(ABC):
         self.signals = Signals()
         self.active: Session | None = None
         self.closed = False
+        self.lacks: dict[str, str] = {}  # what it cannot do: in a word, and in a sentence with what does it instead
         self._arrived = threading.Condition()
         self._timeouts: dict[str, float] = {}
 
@@ -55,9 +54,13 @@ class Browser(ABC):
     def launch(cls, spec: LaunchSpec) -> Browser:
         """Start a browser of the engine that ``spec`` means.
         Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
-        from .chromium import ChromiumBrowser
+        if check_browser(spec.browser, spec.grid) in CHROMIUM_FAMILY:
+            from .chromium import ChromiumBrowser
 
-        return ChromiumBrowser.launch(spec)
+            return ChromiumBrowser.launch(spec)
+        from .plain import PlainBrowser
+
+        return PlainBrowser.launch(spec)
 
     @property
     def channel(self) -> Any:
@@ -76,6 +79,11 @@ class Browser(ABC):
     @abstractmethod
     def close(self) -> None:
         """End browser and driver. Can be called twice."""
+
+    def need(self, feature: str) -> None:
+        """Raise :class:`~jbts_kernel.errors.Unsupported` if this browser lacks it."""
+        if feature in self.lacks:
+            raise Unsupported(f"{self.name} {self.lacks[feature]}")
 
     # ---- facts ------------------------------------------------------------------------------------
     @property
@@ -123,11 +131,19 @@ class Session(ABC):
         self.tabs_before: set[str] = set()
         self.pointer = (0, 0)
         self.left_loading = False
+        self.points_in_frame = False  # whether the driver counts a pointer's points from the current frame's corner
         self.closed = False
+        self._introduced = False
 
     @property
     def driver(self) -> Any:
         return self.browser.driver
+
+    def introduce(self) -> str:
+        """What this browser lacks, in one line, the first time; nothing after that."""
+        told, self._introduced = self._introduced, True
+        lacks = self.browser.lacks
+        return f"{self.browser.name} has no {', '.join(lacks)} to tell of" if lacks and not told else ""
 
     # ---- places -----------------------------------------------------------------------------------
     @abstractmethod

@@ -122,7 +122,7 @@ def translate(error: BaseException, timeout: float, dialog: Dialog | None = None
         return TabGone("the current frame is gone; go on with %frame main")
     if isinstance(error, theirs.InvalidSelectorException) or "invalid selector" in low:
         return LocatorInvalid(f"the browser cannot read that locator: {clip(text, 200)}")
-    if any(words in low for words in _GONE):
+    if isinstance(error, theirs.InvalidSessionIdException) or any(words in low for words in _GONE):
         return BrowserGone(f"the browser is gone ({clip(text, 160)}); the next step starts a new one")
     navigation = navigation_failed("the page", text)
     if navigation:

@@ -77,8 +77,8 @@ def up(button: int = 0) -> dict[str, Any]:
 
 def pointer(session: Session, actions: list[dict[str, Any]], held: Sequence[str] = ()) -> None:
     """Run pointer actions, with keys held down around them. Points are of the current frame's viewport;
-    chromedriver takes them for the tab's, so the frame's place is added."""
-    left, top = session.place_frame()
+    most drivers take them for the tab's, so the frame's place is added."""
+    left, top = (0.0, 0.0) if session.points_in_frame else session.place_frame()
     moves = [a for a in actions if a["type"] == "pointerMove"]
     if moves:
         session.pointer = (moves[-1]["x"], moves[-1]["y"])

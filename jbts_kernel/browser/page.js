@@ -1,7 +1,10 @@
 // The page's side of a step: find, describe, check, read. Sent whole with each call (it is small and
 // the engine caches its compilation), so nothing of ours is left in the page for it to see or change.
-// Called as the body of an asynchronous WebDriver script: (command, args, done).
-const [command, args, done] = arguments;
+// Called as the body of an asynchronous WebDriver script: (command, args, ...elements, done). WebKit's driver
+// turns references into elements only where they are arguments of their own: args.el, then those of args.roles.
+const [command, args, ...elements] = arguments;
+const done = elements.pop();
+if (args.loose) args.el = elements.shift();
 const HIDDEN_TEXT = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "TITLE"]);
 const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();
 const squeeze = (text) => (text || "").replace(/[\s\u00a0]+/g, "").toLowerCase();
@@ -79,17 +82,21 @@ const ROLE_CSS = {
   rowheader: "th,[role]", dialog: "dialog,[role]", navigation: "nav,[role]", main: "main,[role]", article: "article,[role]",
 };
 const ROLE_NAMES = { img: ["img", "image"], image: ["img", "image"], none: ["none", "presentation"], presentation: ["none", "presentation"] };
+// Where the page cannot ask for role and name, the driver was asked before: args.roles.
+const computed = args.roles ? new Map(args.roles.map(([role, name], i) => [elements[i], { role, name }])) : null;
+const roleOf = (el) => (computed ? computed.get(el)?.role : el.computedRole);
+const nameOf = (el) => (computed ? computed.get(el)?.name : el.computedName);
 function hasRoleState(el, [key, value, exact]) {
-  if (key === "name") return matches(el.computedName, { value, exact });
+  if (key === "name") return matches(nameOf(el), { value, exact });
   if (key === "level") return String(el.getAttribute("aria-level") || (/^H([1-6])$/.exec(el.nodeName) || [])[1]) === value;
   if (key === "disabled") return String(disabled(el)) === value;
   const own = { checked: el.indeterminate ? "mixed" : el.checked, selected: el.selected, expanded: el.open }[key];
   return String(el.getAttribute(`aria-${key}`) ?? own ?? "false") === value;
 }
 function byRole(root, part) {
-  if (!("computedRole" in Element.prototype)) throw new Invalid("NO_ROLES");
+  if (!computed && !("computedRole" in Element.prototype)) throw new Invalid("NO_ROLES");
   const names = ROLE_NAMES[part.value] || [part.value];
-  return everywhere(root, ROLE_CSS[part.value] || "*").filter((el) => names.includes(el.computedRole) && visible(el)
+  return everywhere(root, ROLE_CSS[part.value] || "*").filter((el) => names.includes(roleOf(el)) && visible(el)
     && part.attributes.every((attribute) => hasRoleState(el, attribute)));
 }
 
@@ -372,6 +379,7 @@ const COMMANDS = {
       : args.word === "text" ? squeeze(actual).includes(squeeze(args.value)) : fold(actual) === fold(args.value);
     return { state: holds !== args.negated ? "ready" : "unmet", again: holds === args.negated, actual: clip(actual, 300) };
   }),
+  candidates: () => ({ els: [...new Set(args.wanted.flatMap((role) => everywhere(document, ROLE_CSS[role] || "*")))].filter(visible) }),
   elements: () => ({ els: all(args.chain) }),
   closest: () => ({ matches: closest(args.chain, args.limit || 5) }),
   loaded: () => new Promise((go) => {

@@ -19,23 +19,29 @@ class BrowserPool:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._browsers: dict[LaunchSpec, Browser] = {}
+        self._single: list[Browser] = []
 
     def lease(self, spec: LaunchSpec, name: str, downloads: Path) -> Session:
         """A clean session. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
         with self._lock:
+            self._single = [single for single in self._single if not single.closed]
             browser = self._browsers.get(spec)
             if browser is not None and not browser.alive:
                 self._browsers.pop(spec).close()
                 browser = None
             if browser is None:
-                browser = self._browsers[spec] = Browser.launch(spec)
+                browser = Browser.launch(spec)
+                if browser.shares:
+                    self._browsers[spec] = browser
+                else:
+                    self._single.append(browser)
             return browser.lease(name, downloads)
 
     @property
-    def browsers(self) -> dict[LaunchSpec, Browser]:
-        """What is running, by spec."""
+    def browsers(self) -> list[Browser]:
+        """What is running."""
         with self._lock:
-            return dict(self._browsers)
+            return [*self._browsers.values(), *(single for single in self._single if not single.closed)]
 
     def discard(self, browser: Browser) -> None:
         """End a browser and forget it."""
@@ -48,6 +54,6 @@ class BrowserPool:
     def close(self) -> None:
         """End every browser. Can be called twice."""
         with self._lock:
-            browsers, self._browsers = list(self._browsers.values()), {}
+            browsers, self._browsers, self._single = [*self._browsers.values(), *self._single], {}, []
         for browser in browsers:
             browser.close()

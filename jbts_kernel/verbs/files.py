@@ -43,6 +43,7 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
     """
     session = stage.session
     assert session.downloads is not None, "every session has a download folder"
+    session.browser.need("downloads")
     found = stage.find(locator, "enabled", "point")
     known = session.files().keys()
     assert found.point is not None

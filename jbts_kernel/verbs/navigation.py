@@ -90,6 +90,8 @@ def navigate(
         expect_status: fail unless the answer has this HTTP status
     """
     full = address(url, stage.base_url)
+    if expect_status is not None:
+        stage.session.browser.need("status")
     if wait == "none":
         stage.driver.switch_to.default_content()
         stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
@@ -115,6 +117,9 @@ def navigate(
         shown = str(stage.session.evaluate("document.body ? document.body.innerText : ''") or "")
         code = re.search(r"\bERR_\w+", shown)
         raise navigation_failed(full, f"net::{code.group()}" if code else "net::ERR_FAILED") or NavigationFailed(full)
+    if facts.get("url") == "about:blank" and not full.startswith("about:"):  # where WebKit shows its errors
+        shown = clip(str(stage.session.evaluate("document.body ? document.body.innerText : ''") or ""), 200)
+        raise NavigationFailed(f"cannot open {clip(full)}: {shown or 'the browser refuses that address'}")
     status = facts.get("status")
     stage.http_status = int(status) if status else None
     if expect_status is not None and stage.http_status != expect_status:

@@ -1,0 +1,369 @@
+"""WebKitGTK, Firefox and Safari: what WebDriver gives, and nothing beside it.
+
+A driver here knows one user, so a lease is a driver session of its own, with a new profile. Nobody
+tells this side of dialogs, tabs and downloads: they are asked for. What WebDriver has no words for
+is in :attr:`PlainBrowser.lacks`, and said where it is asked for, with what does it instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import BrowserGone, StepProblem, Unsupported
+from .engine import PAGE_SCRIPT, Browser, Download, Session
+from .faults import dialog_open, translate
+from .launch import LaunchSpec
+from .plainstart import start_plain
+from .signals import Dialog
+from .xserver import XServer
+
+QUIT_SECONDS = 5.0
+LOOK_SECONDS = 0.05
+ROLES_LOOKED_AT = 300
+_PARTIAL = (".wkdownload", ".part", ".download", ".crdownload")
+
+_LACKS: Mapping[str, str] = {
+    "console": "does not tell what the console says; read the page with %evaluate, or use chrome for this test",
+    "requests": "does not tell what the page requests; ask the server with %request, or use chrome for this test",
+    "status": "does not tell the HTTP status of a page; ask with %request GET URL --expect-status",
+}
+_DOWNLOADS = "keeps its downloads on the grid's node; get the file with %request GET URL, or use chrome"
+_SAFARI_DOWNLOADS = "does not tell of its downloads; get the file with %request GET URL, or use chrome"
+
+
+class PlainBrowser(Browser):
+    """A driver process with one browser, and the X server it may need."""
+
+    shares = False
+
+    def __init__(self, driver: Any, spec: LaunchSpec, folder: Path, screen: XServer | None) -> None:
+        super().__init__(driver, spec)
+        self.folder = folder
+        self._screen = screen
+        self.leased = False
+        self.lacks = dict(_LACKS)
+        if spec.grid or spec.browser == "safari":
+            self.lacks["downloads"] = _DOWNLOADS if spec.grid else _SAFARI_DOWNLOADS
+        if spec.browser == "firefox":  # it has the status in the page, as Chromium does
+            del self.lacks["status"]
+
+    @classmethod
+    def launch(cls, spec: LaunchSpec) -> PlainBrowser:
+        """Start a browser. Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        if spec.device:
+            raise Unsupported(f"{spec.browser} cannot be another device; use chrome, or %window 390x844 for the size")
+        folder = Path(tempfile.mkdtemp(prefix="jbts-browser-"))
+        screen = None
+        try:
+            if spec.browser == "webkitgtk" and not spec.grid and (spec.headless or not os.environ.get("DISPLAY")):
+                screen = XServer()
+            driver = start_plain(spec, folder, screen.display if screen else None)
+            return cls(driver, spec, folder, screen)
+        except BaseException:
+            if screen is not None:
+                screen.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @property
+    def name(self) -> str:
+        return self.spec.browser
+
+    @property
+    def _process(self) -> subprocess.Popen[Any] | None:
+        found: subprocess.Popen[Any] | None = getattr(getattr(self.driver, "service", None), "process", None)
+        return found
+
+    @property
+    def alive(self) -> bool:
+        process = self._process
+        return not self.closed and (process is None or process.poll() is None)
+
+    def wait_for(self, condition: Callable[[], Any], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            threading.Event().wait(min(LOOK_SECONDS, left))  # the driver is asked: it tells nothing by itself
+        return True
+
+    def lease(self, name: str = "main", downloads: Path | None = None) -> PlainSession:
+        with self.lock:
+            if self.leased:
+                raise StepProblem(f"{self.name} holds one session at a time; start another browser for {name}")
+            self.leased = True
+            session = PlainSession(self, name, self.driver.current_window_handle)
+            if downloads is not None:
+                downloads.mkdir(parents=True, exist_ok=True)
+                session.downloads = downloads
+            session.activate()
+            session.resize(*self.spec.viewport)
+            return session
+
+    def close(self) -> None:
+        from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            process = self._process
+            self.driver.command_executor.client_config.timeout = QUIT_SECONDS
+            with contextlib.suppress(OSError, WebDriverException, HTTPError):  # dead already is what was wanted
+                self.driver.quit()
+            if process is not None:
+                _end_group(process.pid)
+                process.wait(QUIT_SECONDS)
+            if self._screen is not None:
+                self._screen.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _end_group(number: int) -> None:
+    """End what a driver has started and left: it began a process group of its own. Waits until it is empty."""
+    deadline = time.monotonic() + QUIT_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(number, signal.SIGKILL)
+            threading.Event().wait(0.01)  # nobody tells when a process that is no child of ours has ended
+
+
+class PlainSession(Session):
+    """The one user of a plain browser."""
+
+    browser: PlainBrowser
+
+    def __init__(self, browser: PlainBrowser, name: str, handle: str) -> None:
+        super().__init__(browser, name, handle)
+        self.points_in_frame = browser.spec.browser == "firefox"
+        self._order: list[str] = [handle]
+        self._openers: dict[str, str] = {}
+
+    # ---- places -----------------------------------------------------------------------------------
+    def activate(self) -> None:
+        if self.browser.active is not self:
+            self.driver.switch_to.window(self.handle)
+            self.browser.active = self
+            for frame in self.frames:
+                self.driver.switch_to.frame(frame)
+
+    @property
+    def tabs(self) -> list[str]:
+        now = self.driver.window_handles  # in no order
+        for handle in now:
+            if handle not in self._order:
+                self._order.append(handle)
+                self._openers[handle] = self.handle
+        self._order = [handle for handle in self._order if handle in now]
+        return list(self._order)
+
+    def titles(self) -> dict[str, tuple[str, str]]:
+        from selenium.common.exceptions import UnexpectedAlertPresentException
+
+        found = {}
+        for handle in self.tabs:
+            if handle != self.handle or self.frames:
+                self.driver.switch_to.window(handle)
+            try:
+                found[handle] = (self.driver.title, self.driver.current_url)
+            except UnexpectedAlertPresentException:  # a page behind a dialog is not asked
+                found[handle] = ("", "")
+        if len(found) > 1 or self.frames:
+            self._come_back()
+        return found
+
+    def _come_back(self) -> None:
+        self.driver.switch_to.window(self.handle)
+        for frame in self.frames:
+            self.driver.switch_to.frame(frame)
+
+    def open_tab(self) -> str:
+        from selenium.webdriver.remote.command import Command
+
+        # a tab of a WebKitGTK window is not drawn while another one is in front; a window is
+        kind = "window" if self.browser.spec.browser == "webkitgtk" else "tab"
+        handle = str(self.driver.execute(Command.NEW_WINDOW, {"type": kind})["value"]["handle"])
+        self._order.append(handle)
+        return handle
+
+    def opener(self, handle: str) -> str | None:
+        return self._openers.get(handle)
+
+    def resize(self, width: int, height: int) -> None:
+        for _ in range(2):  # what stands around the page may itself depend on the width
+            inside = [int(n) for n in str(self.evaluate("[innerWidth, innerHeight].join()")).split(",")]
+            if inside == [width, height]:
+                return
+            outside = self.driver.get_window_size()
+            self.driver.set_window_size(outside["width"] + width - inside[0], outside["height"] + height - inside[1])
+
+    @property
+    def dialog(self) -> Dialog | None:
+        from selenium.common.exceptions import NoAlertPresentException, NoSuchWindowException
+
+        try:
+            return Dialog("dialog", self.driver.switch_to.alert.text)
+        except (NoAlertPresentException, NoSuchWindowException):
+            return None
+
+    # ---- the page ---------------------------------------------------------------------------------
+    def page(self, command: str, **arguments: Any) -> dict[str, Any]:
+        chains = [arguments["chain"]] if "chain" in arguments else arguments.get("chains", [])
+        wanted = {part["value"] for chain in chains for part in chain if part["engine"] == "role"}
+        elements: list[Any] = []
+        if "el" in arguments:
+            elements.append(arguments.pop("el"))
+            arguments["loose"] = True
+        if wanted and command != "closest":
+            roles = self._roles(wanted)
+            elements += [element for element, _, _ in roles]
+            arguments["roles"] = [[role, name] for _, role, name in roles]
+        found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments, *elements)
+        if found is None:  # WebKit's answer when a dialog opens meanwhile
+            dialog = self.dialog
+            if dialog is not None:
+                raise dialog_open(dialog)
+        if not isinstance(found, dict):
+            raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
+        return found
+
+    def _roles(self, wanted: set[str]) -> list[tuple[Any, str, str]]:
+        """Role and name of the elements that may have one of these roles, as the browser itself computes them."""
+        from selenium.common.exceptions import UnknownMethodException, WebDriverException
+
+        candidates = self.driver.execute_async_script(PAGE_SCRIPT, "candidates", {"wanted": sorted(wanted)})
+        if not isinstance(candidates, dict):
+            return []
+        found = []
+        try:
+            for element in candidates.get("els", ())[:ROLES_LOOKED_AT]:
+                role = element.aria_role
+                found.append((element, role, element.accessible_name))
+        except (UnknownMethodException, WebDriverException) as error:
+            if "unknown" not in f"{type(error).__name__} {error}".lower():
+                raise
+            raise Unsupported(
+                f"{self.browser.name} cannot look elements up by role; use text=, label= or CSS instead"
+            ) from None
+        return found
+
+    def evaluate(self, expression: str, timeout: float = 10) -> Any:
+        from selenium.common.exceptions import JavascriptException, UnexpectedAlertPresentException, WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            if self.frames:
+                self.driver.switch_to.default_content()
+            try:
+                return self.driver.execute_script(f"return (\n{expression}\n)")
+            finally:
+                if self.frames:
+                    self._come_back()
+        except JavascriptException:
+            return None
+        except UnexpectedAlertPresentException:
+            raise dialog_open(self.dialog) from None
+        except (WebDriverException, HTTPError, OSError) as error:
+            raise translate(error, timeout) from error
+
+    def parses(self, body: str, timeout: float) -> bool:
+        from selenium.common.exceptions import JavascriptException
+
+        try:
+            self.driver.execute_script(f"if (false) {{ {body}\n }}")
+        except JavascriptException:
+            return False
+        return True
+
+    def settle_signals(self) -> None:
+        """There are none."""
+
+    def begin(self, url: str) -> bool:
+        self.driver.execute_script("location.href = arguments[0]", url)
+        return True
+
+    def stop_loading(self) -> None:
+        self.driver.execute_script("window.stop()")
+
+    def cookies(self, url: str) -> dict[str, str]:
+        return {c["name"]: c["value"] for c in self.driver.get_cookies()}
+
+    # ---- pictures and files -----------------------------------------------------------------------
+    def picture(self, timeout: float) -> bytes:
+        from selenium.common.exceptions import UnexpectedAlertPresentException
+
+        try:
+            png: bytes = self.driver.get_screenshot_as_png()
+        except UnexpectedAlertPresentException:
+            raise dialog_open(self.dialog) from None
+        return png
+
+    def picture_of(self, x: float, y: float, width: float, height: float, timeout: float) -> bytes:
+        """Pieced together from viewports, scrolling, since WebDriver draws nothing beyond one. What is
+        fixed to the viewport is in every piece."""
+        from PIL import Image
+
+        deadline = time.monotonic() + timeout
+        left, top, across, down, scale = self._numbers("[scrollX, scrollY, innerWidth, innerHeight, devicePixelRatio]")
+        whole = Image.new("RGB", (max(1, round(width * scale)), max(1, round(height * scale))))
+        try:
+            for row in _starts(y, height, down):
+                for column in _starts(x, width, across):
+                    if time.monotonic() > deadline:
+                        raise BrowserGone(f"{self.browser.name} did not draw the page within {timeout:g} s")
+                    at = self._numbers(
+                        f"(scrollTo({{left: {column}, top: {row}, behavior: 'instant'}}), [scrollX, scrollY])"
+                    )
+                    with Image.open(io.BytesIO(self.picture(timeout))) as piece:
+                        whole.paste(piece, (round((at[0] - x) * scale), round((at[1] - y) * scale)))
+        finally:
+            self.evaluate(f"scrollTo({{left: {left}, top: {top}, behavior: 'instant'}})")
+        buffer = io.BytesIO()
+        whole.save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+    def _numbers(self, expression: str) -> list[float]:
+        return [float(n) for n in str(self.evaluate(f"({expression}).join()")).split(",")]
+
+    def document_size(self, timeout: float) -> tuple[float, float]:
+        root = "document.documentElement"
+        width, height = self._numbers(f"[{root}.scrollWidth, {root}.scrollHeight]")
+        return width, height
+
+    def files(self) -> dict[str, Download]:
+        folder = self.browser.folder / "downloads"
+        if "downloads" in self.browser.lacks or not folder.is_dir():
+            return {}
+        names = {path.name for path in folder.iterdir()}
+        whole = {name: name for name in names if not name.endswith(_PARTIAL)}
+        begun = {name.removesuffix(suffix) for name in names for suffix in _PARTIAL if name.endswith(suffix)}
+        return {
+            name: Download(name, name, "", "running" if name in begun else "completed") for name in {*whole, *begun}
+        }
+
+    def fetch(self, download: Download, place: Path) -> None:
+        shutil.move(self.browser.folder / "downloads" / download.key, place)
+
+    def close(self) -> None:
+        """The driver session ends with its user, and the browser with it."""
+        if not self.closed:
+            self.closed = True
+            self.browser.close()
+
+
+def _starts(begin: float, length: float, step: float) -> list[float]:
+    """Where pieces of ``step`` begin that cover a length."""
+    return [begin + k * step for k in range(max(1, -int(-length // max(1, step))))]
