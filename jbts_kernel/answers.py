@@ -141,7 +141,7 @@ class Answers:
     def health(self) -> list[tuple[str, str, str]]:
         """Part, state and detail of everything this workbench runs."""
         browsers = self._pool.browsers if self._pool else ()
-        running = ", ".join(f"{b.name} {b.version}" for b in browsers if b.alive)
+        running = "; ".join(", ".join(filter(None, (f"{b.name} {b.version}", b.untold))) for b in browsers if b.alive)
         execution = self.recorder.execution
         results = self.home / "results.duckdb"
         lost = self.log.dropped

@@ -80,6 +80,11 @@ class Browser(ABC):
     def close(self) -> None:
         """End browser and driver. Can be called twice."""
 
+    @property
+    def untold(self) -> str:
+        """What this browser does not tell, in one line; empty where it tells everything."""
+        return f"{self.name} does not tell of {', '.join(self.lacks)}" if self.lacks else ""
+
     def need(self, feature: str) -> None:
         """Raise :class:`~jbts_kernel.errors.Unsupported` if this browser lacks it."""
         if feature in self.lacks:
@@ -142,8 +147,7 @@ class Session(ABC):
     def introduce(self) -> str:
         """What this browser lacks, in one line, the first time; nothing after that."""
         told, self._introduced = self._introduced, True
-        lacks = self.browser.lacks
-        return f"{self.browser.name} has no {', '.join(lacks)} to tell of" if lacks and not told else ""
+        return "" if told else self.browser.untold
 
     # ---- places -----------------------------------------------------------------------------------
     @abstractmethod
@@ -263,6 +267,17 @@ class Session(ABC):
     @abstractmethod
     def document_size(self, timeout: float) -> tuple[float, float]:
         """Width and height of the whole document, in CSS pixels."""
+
+    def choose(self, element: Any, paths: list[Path]) -> None:
+        """Choose files of this machine in a file input; a browser on a grid is sent them first."""
+        text = "\n".join(str(path) for path in paths)
+        if self.browser.spec.grid:
+            from selenium.webdriver.remote.file_detector import LocalFileDetector
+
+            with self.driver.file_detector_context(LocalFileDetector):
+                element.send_keys(text)
+        else:
+            element.send_keys(text)
 
     @abstractmethod
     def files(self) -> dict[str, Download]:

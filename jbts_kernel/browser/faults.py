@@ -55,6 +55,9 @@ _GONE = (
     "remote end closed connection",
     "connection aborted",
     "connection reset",
+    # what a grid says whose node is gone
+    "unable to execute request for an existing session",
+    "unable to find session with id",
 )
 _NETWORK = {
     "ERR_CONNECTION_REFUSED": "nothing answers there (connection refused); is the server running?",

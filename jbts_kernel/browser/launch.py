@@ -19,8 +19,8 @@ from ..errors import BrowserUnavailable, ConfigProblem, GridUnavailable
 from ..grammar import nearest
 from .grid import wait_for_slot
 
-SESSION_SECONDS = 30.0
-COMMAND_SECONDS = 120.0
+SESSION_SECONDS = 30
+COMMAND_SECONDS = 120
 BROWSERS = ("chrome", "chromium", "firefox", "edge", "webkitgtk", "safari")
 CHROMIUM_FAMILY = ("chrome", "chromium", "edge")
 
@@ -182,10 +182,12 @@ def remote(grid: str, options: Any, timeout: float) -> Any:
     """A session on a grid that has a free slot. Raises what the driver raises."""
     from selenium import webdriver
     from selenium.webdriver.remote.client_config import ClientConfig
+    from selenium.webdriver.remote.file_detector import UselessFileDetector
 
     # a slot that is free now may be another's a moment later: then the grid lets it wait
-    config = ClientConfig(remote_server_addr=grid, timeout=max(timeout, SESSION_SECONDS))
-    driver = webdriver.Remote(grid, options=options, client_config=config)
+    config = ClientConfig(remote_server_addr=grid, timeout=max(round(timeout), SESSION_SECONDS))
+    # text that happens to name a local file is text: only %upload sends files
+    driver = webdriver.Remote(grid, file_detector=UselessFileDetector(), options=options, client_config=config)
     config.timeout = COMMAND_SECONDS
     return driver
 

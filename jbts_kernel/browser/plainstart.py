@@ -103,10 +103,28 @@ def _local(name: str, options: Any, keywords: dict[str, Any]) -> Any:
     from selenium import webdriver
 
     if name == "webkitgtk":
-        return webdriver.WebKitGTK(options, webdriver.WebKitGTKService(**keywords))
+        return _webkit_driver(options, webdriver.WebKitGTKService(**keywords))
     if name == "firefox":
         return webdriver.Firefox(options, webdriver.FirefoxService(**keywords))
     return webdriver.Safari(options=options, service=webdriver.SafariService(**keywords))
+
+
+def _webkit_driver(options: Any, service: Any) -> Any:
+    """What Selenium's WebKitGTK class does, without its warning about its own use of itself."""
+    from selenium import webdriver
+    from selenium.webdriver.remote.client_config import ClientConfig
+    from selenium.webdriver.remote.file_detector import UselessFileDetector
+    from selenium.webdriver.remote.remote_connection import RemoteConnection
+
+    service.start()
+    try:
+        connection = RemoteConnection(client_config=ClientConfig(remote_server_addr=service.service_url))
+        driver: Any = webdriver.Remote(connection, file_detector=UselessFileDetector(), options=options)
+    except BaseException:
+        service.stop()
+        raise
+    driver.service = service
+    return driver
 
 
 def webkit_environment(environ: Mapping[str, str], folder: Path, display: str | None) -> dict[str, str]:
