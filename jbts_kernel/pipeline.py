@@ -80,6 +80,7 @@ def run_step(
     step_id = new_id()
     about = _about(around, step, signature)
     started_at, clock = time.time(), time.perf_counter()
+    session: Session | None = None
     stage: Stage | None = None
     outcome = Outcome()
     pending: BaseException | None = None
@@ -112,15 +113,16 @@ def run_step(
             stage.note = stage.note or f"no picture: {problem}"
         except KeyboardInterrupt as interrupt:
             pending, outcome.status, outcome.error = interrupt, "aborted", JBTSError("interrupted")
-    if stage is not None and isinstance(outcome.error, BrowserGone):
-        grid = stage.session.browser.spec.grid
+    if session is not None and isinstance(outcome.error, BrowserGone):
+        grid = session.browser.spec.grid
         if grid:
             outcome.error = BrowserGone(f"{outcome.error.message} (it ran on the grid at {grid})")
-        around.lost(stage.session)
+        around.lost(session)
     console: list[ConsoleMessage] = []
     requests: list[NetworkRequest] = []
     if stage is not None:
-        tabs = {*stage.session.tabs, stage.session.handle}
+        gone = isinstance(outcome.error, BrowserGone)  # it is not asked for its tabs
+        tabs = {stage.session.handle} if gone else {*stage.session.tabs, stage.session.handle}
         console, requests = stage.session.browser.signals.since(mark, tabs)
         requests += stage.requests
     mask, fault = around.mask, outcome.error

@@ -31,6 +31,12 @@ from .xserver import XServer
 QUIT_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 ROLES_LOOKED_AT = 300
+_SCROLL = """
+    const [x, y, done] = arguments;
+    const frame = () => new Promise((go) => { requestAnimationFrame(go); setTimeout(go, 500); });
+    scrollTo({ left: x, top: y, behavior: "instant" });
+    frame().then(frame).then(frame).then(() => done([scrollX, scrollY]));
+"""
 _PARTIAL = (".wkdownload", ".part", ".download", ".crdownload")
 
 _LACKS: Mapping[str, str] = {
@@ -125,19 +131,19 @@ class PlainBrowser(Browser):
             with contextlib.suppress(OSError, WebDriverException, HTTPError):  # dead already is what was wanted
                 self.driver.quit()
             if process is not None:
-                _end_group(process.pid)
-                process.wait(QUIT_SECONDS)
+                _end_group(process)
             if self._screen is not None:
                 self._screen.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _end_group(number: int) -> None:
-    """End what a driver has started and left: it began a process group of its own. Waits until it is empty."""
+def _end_group(driver: subprocess.Popen[Any]) -> None:
+    """End a driver and what it has started and left: it began a process group of its own. Waits until that is empty."""
     deadline = time.monotonic() + QUIT_SECONDS
     with contextlib.suppress(ProcessLookupError):
         while time.monotonic() < deadline:
-            os.killpg(number, signal.SIGKILL)
+            os.killpg(driver.pid, signal.SIGKILL)
+            driver.poll()  # a process that has ended stays in its group until it is asked
             threading.Event().wait(0.01)  # nobody tells when a process that is no child of ours has ended
 
 
@@ -162,7 +168,13 @@ class PlainSession(Session):
 
     @property
     def tabs(self) -> list[str]:
-        now = self.driver.window_handles  # in no order
+        from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            now = self.driver.window_handles  # in no order
+        except (WebDriverException, HTTPError, OSError):  # a driver without its browser has no name for that
+            raise BrowserGone("the browser is gone; the next step starts a new one") from None
         for handle in now:
             if handle not in self._order:
                 self._order.append(handle)
@@ -324,16 +336,23 @@ class PlainSession(Session):
                 for column in _starts(x, width, across):
                     if time.monotonic() > deadline:
                         raise BrowserGone(f"{self.browser.name} did not draw the page within {timeout:g} s")
-                    at = self._numbers(
-                        f"(scrollTo({{left: {column}, top: {row}, behavior: 'instant'}}), [scrollX, scrollY])"
-                    )
+                    at = self._scroll(column, row)
                     with Image.open(io.BytesIO(self.picture(timeout))) as piece:
                         whole.paste(piece, (round((at[0] - x) * scale), round((at[1] - y) * scale)))
         finally:
-            self.evaluate(f"scrollTo({{left: {left}, top: {top}, behavior: 'instant'}})")
+            self._scroll(left, top)
         buffer = io.BytesIO()
         whole.save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
+
+    def _scroll(self, x: float, y: float) -> tuple[float, float]:
+        """Scroll the tab's own document and wait until it is drawn so; where it has come to."""
+        if self.frames:
+            self.driver.switch_to.default_content()
+        at = self.driver.execute_async_script(_SCROLL, x, y)
+        if self.frames:
+            self._come_back()
+        return float(at[0]), float(at[1])
 
     def _numbers(self, expression: str) -> list[float]:
         return [float(n) for n in str(self.evaluate(f"({expression}).join()")).split(",")]

@@ -67,7 +67,7 @@ def test_a_node_dies(hub_grid: Any, own_browser: Any) -> None:
     trial: Trial = own_browser(grid=hub_grid.url)
     trial("navigate /labels.html")
     busy = next(n for n in hub_grid.status()["nodes"] if any(s.get("session") for s in n["slots"]))
-    port = busy["externalUri"].rpartition(":")[2]
+    port = busy["uri"].rpartition(":")[2]
     next(node for node in hub_grid.nodes if node.port == port).kill()
     with pytest.raises(StepFailed) as caught:
         trial("wait #never --timeout 20")
