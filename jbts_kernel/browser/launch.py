@@ -45,6 +45,15 @@ _DRIVERS = {
     "safari": "safaridriver",
 }
 
+HOW_TO_GET: Mapping[str, str] = {
+    "chrome": "Debian: apt install chromium chromium-driver",
+    "chromium": "Debian: apt install chromium chromium-driver",
+    "edge": "install Edge and msedgedriver, and put both on PATH",
+    "firefox": "install Firefox and geckodriver, and put both on PATH",
+    "webkitgtk": "Debian: apt install webkit2gtk-driver xvfb",
+    "safari": "allow it once: safaridriver --enable",
+}
+
 # Quiet on the network and steady in the background; none of these changes what a page may do.
 # ComputedAccessibilityInfo lets the page script ask the browser for an element's role and name.
 CHROMIUM_FLAGS = (

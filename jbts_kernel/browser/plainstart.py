@@ -9,13 +9,7 @@ from typing import Any
 
 from ..errors import BrowserUnavailable, GridUnavailable
 from .grid import wait_for_slot
-from .launch import LaunchSpec, find_binary, find_driver, remote
-
-_DEBIAN = {
-    "webkitgtk": "install WebKitGTK's driver (Debian: apt install webkit2gtk-driver)",
-    "firefox": "install Firefox and geckodriver, and put both on PATH",
-    "safari": "allow it once: safaridriver --enable",
-}
+from .launch import HOW_TO_GET, LaunchSpec, find_binary, find_driver, remote
 
 
 def start_plain(spec: LaunchSpec, folder: Path, display: str | None) -> Any:
@@ -41,19 +35,19 @@ def start_plain(spec: LaunchSpec, folder: Path, display: str | None) -> Any:
             return remote(spec.grid, options, spec.grid_timeout)
         driver = spec.driver or find_driver(name)
         if driver is None:
-            raise BrowserUnavailable(f"there is no driver for {name}; {_DEBIAN[name]}")
+            raise BrowserUnavailable(f"there is no driver for {name}; {HOW_TO_GET[name]}")
         # Jupyter interrupts the kernel's whole process group; the driver must not be in it.
         keywords: dict[str, Any] = {"executable_path": driver, "popen_kw": {"start_new_session": True}}
         if name == "webkitgtk":
             keywords["env"] = webkit_environment(os.environ, folder, display)
         return _local(name, options, keywords)
     except NoSuchDriverException:
-        raise BrowserUnavailable(f"there is no driver for {name}; {_DEBIAN[name]}") from None
+        raise BrowserUnavailable(f"there is no driver for {name}; {HOW_TO_GET[name]}") from None
     except (WebDriverException, HTTPError, OSError) as error:
         first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
         if spec.grid:
             raise GridUnavailable(f"the grid at {spec.grid} started no {name}: {first[:300]}") from None
-        raise BrowserUnavailable(f"{name} did not start: {first[:300]}; {_DEBIAN[name]}") from None
+        raise BrowserUnavailable(f"{name} did not start: {first[:300]}; {HOW_TO_GET[name]}") from None
 
 
 def _webkitgtk(spec: LaunchSpec, downloads: Path) -> Any:
