@@ -243,6 +243,10 @@ class Session(ABC):
     def settle_signals(self) -> None:
         """Return once every message the page sent so far has been received."""
 
+    def travel(self, go: Callable[[], None], seconds: float) -> None:
+        """Run a driver's navigation command; return when the new document is there. Raises what the driver raises."""
+        go()
+
     @abstractmethod
     def begin(self, url: str) -> bool:
         """Begin to go to an address, waiting for nothing; whether it goes on loading."""

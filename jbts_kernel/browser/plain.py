@@ -16,11 +16,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import BrowserGone, StepProblem, Unsupported
+from ..errors import BrowserGone, NavigationFailed, StepProblem, StepTimeout, UnexpectedDialog, Unsupported
 from .engine import PAGE_SCRIPT, Browser, Download, Session
 from .faults import dialog_open, translate
 from .launch import LaunchSpec
@@ -29,6 +29,8 @@ from .signals import Dialog
 from .xserver import XServer
 
 QUIT_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
+GRACE_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 ROLES_LOOKED_AT = 300
 _SCROLL = """
@@ -58,6 +60,7 @@ class PlainBrowser(Browser):
         self.folder = folder
         self._screen = screen
         self.leased = False
+        self.stuck = False
         self.lacks = dict(_LACKS)
         if spec.grid or spec.browser == "safari":
             self.lacks["downloads"] = _DOWNLOADS if spec.grid else _SAFARI_DOWNLOADS
@@ -94,7 +97,26 @@ class PlainBrowser(Browser):
     @property
     def alive(self) -> bool:
         process = self._process
-        return not self.closed and (process is None or process.poll() is None)
+        return not self.closed and not self.stuck and (process is None or process.poll() is None)
+
+    def limit(self, kind: str, seconds: float) -> None:
+        super().limit(kind, seconds)
+        if kind == "script":  # WebKit's driver does not end a script that blocks its page; waiting for it ends here
+            self.driver.command_executor.client_config.timeout = seconds + GRACE_SECONDS
+
+    def check_answers(self) -> None:
+        """Find out whether a page that was too late ever answers: one that runs in circles takes the whole
+        browser with it, which is then replaced as if it had died."""
+        from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        self.limit("script", GRACE_SECONDS)
+        try:
+            self.driver.execute_script("return 0")
+        except UnexpectedAlertPresentException:
+            pass
+        except (WebDriverException, HTTPError, OSError):
+            self.stuck = True
 
     def wait_for(self, condition: Callable[[], Any], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
@@ -158,6 +180,22 @@ class PlainSession(Session):
         self._order: list[str] = [handle]
         self._openers: dict[str, str] = {}
 
+    @contextlib.contextmanager
+    def _told(self, timeout: float = 10) -> Iterator[None]:
+        """The driver's exceptions as ours. One that came too late leaves the browser in doubt."""
+        from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except UnexpectedAlertPresentException:
+            raise dialog_open(self.dialog) from None
+        except (WebDriverException, HTTPError, OSError) as error:
+            problem = translate(error, timeout)
+            if isinstance(problem, StepTimeout):
+                self.browser.check_answers()
+            raise problem from error
+
     # ---- places -----------------------------------------------------------------------------------
     def activate(self) -> None:
         if self.browser.active is not self:
@@ -168,12 +206,10 @@ class PlainSession(Session):
 
     @property
     def tabs(self) -> list[str]:
-        from selenium.common.exceptions import WebDriverException
-        from urllib3.exceptions import HTTPError
-
         try:
-            now = self.driver.window_handles  # in no order
-        except (WebDriverException, HTTPError, OSError):  # a driver without its browser has no name for that
+            with self._told():
+                now = self.driver.window_handles  # in no order
+        except StepProblem:  # a driver without its browser has no name for that
             raise BrowserGone("the browser is gone; the next step starts a new one") from None
         for handle in now:
             if handle not in self._order:
@@ -187,12 +223,13 @@ class PlainSession(Session):
 
         found = {}
         for handle in self.tabs:
-            if handle != self.handle or self.frames:
-                self.driver.switch_to.window(handle)
-            try:
-                found[handle] = (self.driver.title, self.driver.current_url)
-            except UnexpectedAlertPresentException:  # a page behind a dialog is not asked
-                found[handle] = ("", "")
+            with self._told():
+                if handle != self.handle or self.frames:
+                    self.driver.switch_to.window(handle)
+                try:
+                    found[handle] = (self.driver.title, self.driver.current_url)
+                except UnexpectedAlertPresentException:  # a page behind a dialog is not asked
+                    found[handle] = ("", "")
         if len(found) > 1 or self.frames:
             self._come_back()
         return found
@@ -226,10 +263,11 @@ class PlainSession(Session):
     def dialog(self) -> Dialog | None:
         from selenium.common.exceptions import NoAlertPresentException, NoSuchWindowException
 
-        try:
-            return Dialog("dialog", self.driver.switch_to.alert.text)
-        except (NoAlertPresentException, NoSuchWindowException):
-            return None
+        with self._told():
+            try:
+                return Dialog("dialog", self.driver.switch_to.alert.text)
+            except (NoAlertPresentException, NoSuchWindowException):
+                return None
 
     # ---- the page ---------------------------------------------------------------------------------
     def page(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -273,23 +311,19 @@ class PlainSession(Session):
         return found
 
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
-        from selenium.common.exceptions import JavascriptException, UnexpectedAlertPresentException, WebDriverException
-        from urllib3.exceptions import HTTPError
+        from selenium.common.exceptions import JavascriptException
 
-        try:
+        with self._told(timeout):
+            self.browser.limit("script", min(timeout, ANSWER_SECONDS))
             if self.frames:
                 self.driver.switch_to.default_content()
             try:
                 return self.driver.execute_script(f"return (\n{expression}\n)")
+            except JavascriptException:
+                return None
             finally:
                 if self.frames:
                     self._come_back()
-        except JavascriptException:
-            return None
-        except UnexpectedAlertPresentException:
-            raise dialog_open(self.dialog) from None
-        except (WebDriverException, HTTPError, OSError) as error:
-            raise translate(error, timeout) from error
 
     def parses(self, body: str, timeout: float) -> bool:
         from selenium.common.exceptions import JavascriptException
@@ -303,6 +337,34 @@ class PlainSession(Session):
     def settle_signals(self) -> None:
         """There are none."""
 
+    def travel(self, go: Callable[[], None], seconds: float) -> None:
+        """A driver that waits for a page waits with every later command, too; so it does not wait, and the
+        document's own clock tells when there is another one."""
+        if self.browser.spec.browser != "webkitgtk":
+            go()
+            return
+        known, begun = self.files().keys(), self._document()
+        go()
+
+        def arrived() -> bool:
+            fresh = self.files().keys() - known
+            if fresh:
+                raise NavigationFailed(f"that is a download ({min(fresh)}), not a page; use %download with its link")
+            try:
+                now = self._document()
+            except UnexpectedDialog:
+                return True  # opened by the new page
+            return now is not None and now[:2] != (begun or ("", ""))[:2] and now[2] != "loading"
+
+        if not self.browser.wait_for(arrived, seconds):
+            self.stop_loading()
+            raise StepTimeout(f"no new page within {seconds:.1f} s")
+
+    def _document(self) -> tuple[str, str, str] | None:
+        """What tells a document from the one before: when it began, where it is, and how far it is."""
+        found = self.evaluate("[performance.timeOrigin, location.href, document.readyState]", ANSWER_SECONDS)
+        return (str(found[0]), str(found[1]), str(found[2])) if isinstance(found, list) else None
+
     def begin(self, url: str) -> bool:
         self.driver.execute_script("location.href = arguments[0]", url)
         return True
@@ -315,12 +377,8 @@ class PlainSession(Session):
 
     # ---- pictures and files -----------------------------------------------------------------------
     def picture(self, timeout: float) -> bytes:
-        from selenium.common.exceptions import UnexpectedAlertPresentException
-
-        try:
+        with self._told(timeout):
             png: bytes = self.driver.get_screenshot_as_png()
-        except UnexpectedAlertPresentException:
-            raise dialog_open(self.dialog) from None
         return png
 
     def picture_of(self, x: float, y: float, width: float, height: float, timeout: float) -> bytes:
@@ -347,11 +405,12 @@ class PlainSession(Session):
 
     def _scroll(self, x: float, y: float) -> tuple[float, float]:
         """Scroll the tab's own document and wait until it is drawn so; where it has come to."""
-        if self.frames:
-            self.driver.switch_to.default_content()
-        at = self.driver.execute_async_script(_SCROLL, x, y)
-        if self.frames:
-            self._come_back()
+        with self._told():
+            if self.frames:
+                self.driver.switch_to.default_content()
+            at = self.driver.execute_async_script(_SCROLL, x, y)
+            if self.frames:
+                self._come_back()
         return float(at[0]), float(at[1])
 
     def _numbers(self, expression: str) -> list[float]:

@@ -54,8 +54,9 @@ def _webkitgtk(spec: LaunchSpec, downloads: Path) -> Any:
     from selenium import webdriver
 
     options = webdriver.WebKitGTKOptions()
-    # With "eager" WebKitWebDriver 2.50 stops answering when it goes from a page to one that has frames.
-    options.page_load_strategy = "normal"
+    # With "eager" WebKitWebDriver 2.50 stops answering when it goes from a page to one that has frames, with
+    # "normal" one picture that never arrives blocks every later command. So the session waits by itself.
+    options.page_load_strategy = "none"
     options.overlay_scrollbars_enabled = True
     binary = spec.binary or find_binary("webkitgtk")
     if binary and not spec.grid:
@@ -112,7 +113,10 @@ def _webkit_driver(options: Any, service: Any) -> Any:
 
     service.start()
     try:
-        connection = RemoteConnection(client_config=ClientConfig(remote_server_addr=service.service_url))
+        # a command that got no answer is not sent again: the driver is still at it
+        once = {"init_args_for_pool_manager": {"retries": False}}
+        config = ClientConfig(remote_server_addr=service.service_url, init_args_for_pool_manager=once)
+        connection = RemoteConnection(client_config=config)
         driver: Any = webdriver.Remote(connection, file_detector=UselessFileDetector(), options=options)
     except BaseException:
         service.stop()

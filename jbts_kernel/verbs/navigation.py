@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -43,12 +44,11 @@ def address(url: str, base_url: str) -> str:
     return full
 
 
-def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
+def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
     """Run a driver's navigation command and wait as told; its HTTP status goes into the row."""
     from selenium.common.exceptions import TimeoutException, WebDriverException
     from urllib3.exceptions import HTTPError
 
-    assert callable(go)
     stage.session.frames, stage.session.frame_offset = [], (0.0, 0.0)
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
@@ -56,7 +56,7 @@ def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
         stage.session.left_loading = False
     try:
         stage.driver.switch_to.default_content()
-        go()
+        stage.session.travel(go, max(0.2, stage.deadline.left))
     except TimeoutException:
         raise StepTimeout(
             f"{clip(url)} did not answer within {stage.deadline.seconds:g} s",

@@ -416,6 +416,22 @@ def test_what_webkit_lacks_is_said_once(own_browser: Any, engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", [pytest.param("webkitgtk", marks=webkit)], indirect=True)
+def test_webkit_hangs(own_browser: Any, engine: str) -> None:
+    """A page that never comes, a picture that never comes and a page that runs in circles end their step by name;
+    the next step works, on another browser where it has to."""
+    trial = own_browser(browser=engine)
+    trial.open("labels.html")
+    trial.fails("navigate /hang --timeout 1", "StepTimeout")
+    page = trial.site.page('<h1>here</h1><img src="/hang">')
+    trial.fails(f"navigate {page} --timeout 2", "StepTimeout", "--wait dom")
+    assert trial("text h1") == "here"
+    with pytest.raises(StepFailed, match="StepTimeout"):
+        trial("evaluate while (true) {} --timeout 1")
+    trial("navigate /labels.html")
+    assert "replaced" in trial.last.note
+
+
+@pytest.mark.parametrize("engine", [pytest.param("webkitgtk", marks=webkit)], indirect=True)
 @pytest.mark.parametrize("victim", ["driver", "browser"])
 def test_webkit_dies(own_browser: Any, engine: str, victim: str) -> None:
     """A step that finds its browser dead says so, the next one has another, and nothing is left of the first."""
