@@ -167,6 +167,9 @@ def _end_group(driver: subprocess.Popen[Any]) -> None:
             os.killpg(driver.pid, signal.SIGKILL)
             driver.poll()  # a process that has ended stays in its group until it is asked
             threading.Event().wait(0.01)  # nobody tells when a process that is no child of ours has ended
+    for stream in (driver.stdin, driver.stdout, driver.stderr):
+        if stream is not None:
+            stream.close()
 
 
 class PlainSession(Session):
@@ -271,6 +274,8 @@ class PlainSession(Session):
 
     # ---- the page ---------------------------------------------------------------------------------
     def page(self, command: str, **arguments: Any) -> dict[str, Any]:
+        from selenium.common.exceptions import NoSuchFrameException
+
         chains = [arguments["chain"]] if "chain" in arguments else arguments.get("chains", [])
         wanted = {part["value"] for chain in chains for part in chain if part["engine"] == "role"}
         elements: list[Any] = []
@@ -281,7 +286,12 @@ class PlainSession(Session):
             roles = self._roles(wanted)
             elements += [element for element, _, _ in roles]
             arguments["roles"] = [[role, name] for _, role, name in roles]
-        found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments, *elements)
+        try:
+            found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments, *elements)
+        except NoSuchFrameException:
+            if self.frames:
+                raise
+            return {"state": "stale", "again": True}  # WebKit's word for a document that is being replaced
         if found is None:  # WebKit's answer when a dialog opens meanwhile
             dialog = self.dialog
             if dialog is not None:
@@ -311,14 +321,21 @@ class PlainSession(Session):
         return found
 
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
-        from selenium.common.exceptions import JavascriptException
+        from selenium.common.exceptions import JavascriptException, NoSuchFrameException
 
+        deadline = time.monotonic() + timeout
         with self._told(timeout):
             self.browser.limit("script", min(timeout, ANSWER_SECONDS))
             if self.frames:
                 self.driver.switch_to.default_content()
             try:
-                return self.driver.execute_script(f"return (\n{expression}\n)")
+                while True:
+                    try:
+                        return self.driver.execute_script(f"return (\n{expression}\n)")
+                    except NoSuchFrameException:  # WebKit's word for a document that is being replaced
+                        if time.monotonic() > deadline:
+                            raise
+                        threading.Event().wait(LOOK_SECONDS)
             except JavascriptException:
                 return None
             finally:
