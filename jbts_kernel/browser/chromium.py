@@ -53,6 +53,7 @@ class ChromiumBrowser(Browser):
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self.downloads: dict[str, Download] = {}
+        self._node_places: list[str] = []
         self._connect()
 
     @classmethod
@@ -200,6 +201,8 @@ class ChromiumBrowser(Browser):
                     {"url": "about:blank", "browserContextId": context, "newWindow": True},
                 )["targetId"]
             session = ChromiumSession(self, name, context, handle)
+            if self.spec.grid:
+                self._node_places.append(self.place_on_node(context))
             if downloads is not None:
                 downloads.mkdir(parents=True, exist_ok=True)
                 self.channel.call(
@@ -232,6 +235,8 @@ class ChromiumBrowser(Browser):
             if self.closed:
                 return
             self.closed = True
+            for place in self._node_places:  # where the node is this machine, its folders are ours to clear
+                shutil.rmtree(place, ignore_errors=True)
             service = getattr(self.driver, "service", None)
             process = getattr(service, "process", None)
             if process is not None and process.poll() is not None and self.channel.open:

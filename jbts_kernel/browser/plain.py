@@ -31,6 +31,7 @@ from .xserver import XServer
 QUIT_SECONDS = 5.0
 ANSWER_SECONDS = 3.0
 GRACE_SECONDS = 1.0
+STUCK_SECONDS = 6.0
 LOOK_SECONDS = 0.05
 ROLES_LOOKED_AT = 300
 _SCROLL = """
@@ -110,7 +111,7 @@ class PlainBrowser(Browser):
         from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
         from urllib3.exceptions import HTTPError
 
-        self.limit("script", GRACE_SECONDS)
+        self.limit("script", STUCK_SECONDS)
         try:
             self.driver.execute_script("return 0")
         except UnexpectedAlertPresentException:
@@ -371,6 +372,8 @@ class PlainSession(Session):
                 now = self._document()
             except UnexpectedDialog:
                 return True  # opened by the new page
+            except StepTimeout:
+                return False  # between two pages nobody answers; a browser that never does is found out elsewhere
             return now is not None and now[:2] != (begun or ("", ""))[:2] and now[2] != "loading"
 
         if not self.browser.wait_for(arrived, seconds):
