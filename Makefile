@@ -7,8 +7,8 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test browser demo lab test lint types pytest front-ends bench-steps bench-store bench-browser \
-	bench-hub soak docs clean
+.PHONY: help setup setup-test browser engines demo lab test lint types pytest front-ends bench-steps bench-store \
+	bench-browser bench-grid bench-hub soak docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -22,13 +22,16 @@ setup-test:
 browser: setup ## find Chrome, Chromium or Edge with its driver, or install one
 	@$(BIN)/python -m jbts_kernel.installation
 
+engines:
+	@scripts/ensure-engines
+
 demo: setup browser ## run the example notebooks against a shop on this machine, and show what they recorded
 	@$(BIN)/jbts demo
 
 lab: setup browser ## JupyterLab with the JBTS kernel
 	@$(BIN)/jbts lab
 
-test: setup-test browser lint types pytest front-ends ## everything CI checks
+test: setup-test browser engines lint types pytest front-ends ## everything CI checks
 
 lint: setup-test ## ruff, rules and format
 	@$(BIN)/ruff check
@@ -37,8 +40,8 @@ lint: setup-test ## ruff, rules and format
 types: setup-test ## mypy --strict
 	@$(BIN)/mypy
 
-pytest: setup-test browser ## the tests; make pytest PYTEST_ARGS="-k shop"
-	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+pytest: setup-test browser engines ## the tests; make pytest PYTEST_ARGS="-k shop"
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 front-ends: ## the widgets' own tests, where Node is installed
 	@scripts/test-front-ends
@@ -52,6 +55,9 @@ bench-store: setup ## what recording costs, and what ten million steps take to a
 
 bench-browser: setup browser ## what a clean context costs beside a new browser
 	@$(BIN)/python benchmarks/browser.py
+
+bench-grid: setup browser engines ## what a step costs through Selenium Grid
+	@$(BIN)/python benchmarks/grid.py
 
 bench-hub: setup ## what the hub delivers, beside plain websockets.broadcast
 	@$(BIN)/python benchmarks/hub.py

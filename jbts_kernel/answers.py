@@ -152,7 +152,7 @@ class Answers:
         results = self.home / "results.duckdb"
         lost = self.log.dropped
         rows = [
-            ("browser", well["status"], _browser_detail(well)),
+            ("browser", well["status"], "; ".join(filter(None, (_browser_detail(well), self._untold())))),
             ("test", self.recorder.status if execution else "none", execution.test_name if execution else ""),
             ("log", f"{lost} events lost" if lost else "ok", self.log.last_error or str(self.home)),
             ("store", "published" if results.exists() else "empty", str(results)),
@@ -164,6 +164,10 @@ class Answers:
         hub = find(self.home)
         state = "running" if hub else "not running"
         return [*rows, ("hub", state, f"port {hub.port}, pid {hub.pid}" if hub else "%events start")]
+
+    def _untold(self) -> str:
+        """What the browsers that run do not tell."""
+        return "; ".join(dict.fromkeys(browser.untold for browser in self.pool.browsers if browser.untold))
 
 
 def _browser_detail(well: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ class JBTS(Configurable):
     headless = Bool(True, help="Run the browser without a window.").tag(config=True)
     viewport = Unicode("1280x800", help="Width and height of the page.").tag(config=True)
     grid = Unicode("", help="Address of a Selenium Grid; empty for a local browser.").tag(config=True)
+    grid_timeout = Float(60.0, help="How long to wait for a free slot of the grid.").tag(config=True)
     browser_path = Unicode("", help="The browser program, where the one on PATH is not meant.").tag(config=True)
     driver_path = Unicode("", help="The driver program, where the one on PATH is not meant.").tag(config=True)
     pool_size = Integer(5, min=1, help="How many browsers this process may run at once.").tag(config=True)

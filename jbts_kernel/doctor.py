@@ -7,6 +7,7 @@ version do not make a browser that runs (a missing library, no room in /dev/shm,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -19,11 +20,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .browser.launch import LaunchSpec
+from .browser.grid import count_slots, grid_status
+from .browser.launch import BROWSERS, LaunchSpec
 from .browser.pool import BrowserPool
 from .browser.records import Records
 from .config import JBTS, find_home
-from .errors import BrowserUnavailable
+from .errors import BrowserUnavailable, GridUnavailable
 from .installation import VERSION_SECONDS, find_installation
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def examine(environ: Mapping[str, str] | None = None, folder: Path | None = None
     environ = os.environ if environ is None else environ
     settings = JBTS(environ=environ)
     home = find_home(folder, environ)
-    grid = _grid(settings.grid)
+    grid = _grid(settings.grid, settings.browser)
     return Examination(
         (
             _python(),
@@ -81,6 +83,7 @@ def examine(environ: Mapping[str, str] | None = None, folder: Path | None = None
             grid,
             *(_browser(settings, environ) if grid.state == "ok" else ()),
             _left(home),
+            _engines(),
             _java(),
             _openai(environ),
             _data(home),
@@ -172,6 +175,16 @@ def _left(home: Path) -> Line:
     )
 
 
+def _engines() -> Line:
+    """What %browser could start here, beside the browser that is set."""
+    there = []
+    for name in BROWSERS:
+        with contextlib.suppress(BrowserUnavailable):  # of another system
+            if find_installation(name).fits and (name != "webkitgtk" or shutil.which("Xvfb")):
+                there.append(name)
+    return Line("engines", "ok", f"%browser can start {', '.join(there) or 'none'} here (docs/browsers.md)")
+
+
 def _other_browser(wanted: str) -> str:
     for other in ("chrome", "edge", "firefox"):
         if other != wanted and find_installation(other).fits:
@@ -179,27 +192,20 @@ def _other_browser(wanted: str) -> str:
     return ""
 
 
-def _grid(address: str) -> Line:
+def _grid(address: str, browser: str) -> Line:
     if not address:
         return Line("grid", "ok", "not set (JBTS_GRID_URL); browsers run on this machine")
-    import json
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
     try:
-        with urlopen(address.rstrip("/").removesuffix("/wd/hub") + "/status", timeout=GRID_SECONDS) as answer:
-            ready = json.load(answer)["value"]["ready"]
-    except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        reason = getattr(error, "reason", error)
-        return Line(
-            "grid",
-            "problem",
-            f"{address} does not answer: {reason}",
-            "start the grid, or unset JBTS_GRID_URL",
-        )
-    if not ready:
-        return Line("grid", "problem", f"{address} has no node that is ready", "start a node")
-    return Line("grid", "ok", f"{address} is ready")
+        status = grid_status(address, GRID_SECONDS)
+    except GridUnavailable as problem:
+        said, _, advice = problem.message.partition("; ")
+        return Line("grid", "problem", said, advice)
+    slots = count_slots(status, browser)
+    if slots is not None and not slots.free and not slots.busy:
+        has = f"has only {', '.join(slots.others)}" if slots.others else "has no node that is ready"
+        return Line("grid", "problem", f"{address} {has}", f"add a node that has {browser}")
+    room = f", {slots.free} of {slots.free + slots.busy} slots for {browser} free" if slots is not None else ""
+    return Line("grid", "ok", f"{address} is ready{room}")
 
 
 def _java() -> Line:

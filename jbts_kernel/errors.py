@@ -18,7 +18,8 @@ JBTSError                       the root; str() is one line that says what to do
 │   ├── BrowserGone             the browser or its driver died
 │   ├── Unsupported             this browser cannot do it; says which can
 │   └── BrowserUnavailable      no browser or driver could be started (exit code 3)
-│       └── PoolFull            every browser of the pool is in use
+│       ├── PoolFull            every browser of the pool is in use
+│       └── GridUnavailable     the Selenium Grid does not answer, or has no slot (exit code 3)
 ├── StoreProblem                a query or a publication that cannot be done
 └── HubProblem                  the broadcast hub cannot be reached or refused
 """
@@ -128,6 +129,14 @@ class BrowserUnavailable(StepProblem):
 
 class PoolFull(BrowserUnavailable):
     """Every browser of the pool is in use, and stayed so for as long as one was waited for."""
+
+
+class GridUnavailable(BrowserUnavailable):
+    """The Selenium Grid does not answer, has no such browser, or no free slot."""
+
+
+INFRASTRUCTURE = frozenset(("BrowserUnavailable", "GridUnavailable", "PoolFull"))
+"""Names of the errors that say nothing about the site under test."""
 
 
 class StoreProblem(JBTSError):

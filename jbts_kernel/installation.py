@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .browser.launch import CHROMIUM_FAMILY, check_browser, find_binary, find_driver
+from .browser.launch import CHROMIUM_FAMILY, HOW_TO_GET, check_browser, find_binary, find_driver
 from .errors import BrowserUnavailable, JBTSError
 
 APT_PACKAGES = ("chromium", "chromium-driver", "fonts-liberation")
@@ -53,12 +53,18 @@ class Installation:
         """One line: ``chromium 156.0.1.2 (/usr/bin/chromium), driver 156.0.1.2 (/usr/bin/chromedriver)``."""
         if self.binary is None:
             return f"no {self.browser} is installed"
-        driver = f"driver {self.driver_version or '?'} ({self.driver})" if self.driver else "no driver on PATH"
-        return f"{self.browser} {self.version or '?'} ({self.binary}), {driver}"
+        driver = f"driver{_after(self.driver_version)} ({self.driver})" if self.driver else "no driver on PATH"
+        return f"{self.browser}{_after(self.version)} ({self.binary}), {driver}"
+
+
+def _after(version: str | None) -> str:
+    return f" {version}" if version else ""
 
 
 def version_of(program: str) -> str | None:
     """The version a browser or driver prints of itself, or None if it prints none within the time."""
+    if program.endswith(("MiniBrowser", "WebKitWebDriver")):
+        return None  # WebKitGTK's do not tell, or want a screen for it
     try:
         # A browser started by root refuses to do more than print its version, which is all that is asked.
         done = subprocess.run(
@@ -148,7 +154,8 @@ def start_once(browser: str, environ: Mapping[str, str] | None = None) -> str:
     Raises:
         BrowserUnavailable: it did not start; the message says why.
     """
-    from .browser.launch import LaunchSpec, start
+    from .browser.engine import Browser
+    from .browser.launch import LaunchSpec
     from .config import JBTS
 
     settings = JBTS(environ=os.environ if environ is None else environ)
@@ -158,11 +165,11 @@ def start_once(browser: str, environ: Mapping[str, str] | None = None) -> str:
         binary=settings.browser_path or None,
         driver=settings.driver_path or None,
     )
-    driver = start(spec)
+    started = Browser.launch(spec)
     try:
-        return str(driver.capabilities.get("browserVersion", ""))
+        return started.version
     finally:
-        driver.quit()
+        started.close()
 
 
 def ensure_browser(say: Say, environ: Mapping[str, str] | None = None) -> str:
@@ -202,7 +209,7 @@ def ensure_browser(say: Say, environ: Mapping[str, str] | None = None) -> str:
             return found.summary
     raise BrowserUnavailable(
         f"{found.summary}, and neither the system's packages nor Selenium Manager gave one; "
-        "install Chromium and its driver (Debian: apt install chromium chromium-driver) or set JBTS_GRID_URL"
+        f"install it and its driver ({HOW_TO_GET[found.browser]}) or set JBTS_GRID_URL"
     )
 
 

@@ -87,6 +87,7 @@ def run_step(
     step_id = new_id()
     about = _about(around, step, signature)
     started_at, clock = time.time(), time.perf_counter()
+    session: Session | None = None
     stage: Stage | None = None
     outcome = Outcome()
     pending: BaseException | None = None
@@ -130,12 +131,16 @@ def run_step(
             pending, outcome.status, outcome.error = interrupt, "aborted", JBTSError("interrupted")
     if stage is not None:
         stage.session.browser.allow(None)
-        if isinstance(outcome.error, BrowserGone):
-            around.lost(stage.session)
+    if session is not None and isinstance(outcome.error, BrowserGone):
+        grid = session.browser.spec.grid
+        if grid:
+            outcome.error = BrowserGone(f"{outcome.error.message} (it ran on the grid at {grid})")
+        around.lost(session)
     console: list[ConsoleMessage] = []
     requests: list[NetworkRequest] = []
     if stage is not None:
-        tabs = {*stage.session.tabs, stage.session.handle}
+        gone = isinstance(outcome.error, BrowserGone)  # it is not asked for its tabs
+        tabs = {stage.session.handle} if gone else {*stage.session.tabs, stage.session.handle}
         console, requests = stage.session.browser.signals.since(mark, tabs)
         requests += stage.requests
     mask, fault = around.mask, outcome.error
@@ -175,7 +180,7 @@ def run_step(
         artifacts=tuple(stage.artifacts) if stage else (),
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
-        note=mask(stage.note) if stage else "",
+        note=mask(stage.note or stage.session.introduce()) if stage else "",
         pictures=tuple((n, capture.thumbnail(p)) for n, p in stage.pictures) if stage and thumbnails else (),
         difference=stage.difference if stage else "",
         tried=tuple(mask(line) for line in stage.deadline.trail.lines()) if stage and fault else (),

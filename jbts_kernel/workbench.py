@@ -275,12 +275,13 @@ class Workbench(Answers):
 
         s = self.settings
         return LaunchSpec(
-            browser=check_browser(s.browser),
+            browser=check_browser(s.browser, s.grid),
             headless=s.headless,
             viewport=parse_viewport(s.viewport),
             grid=s.grid or None,
             binary=s.browser_path or None,
             driver=s.driver_path or None,
+            grid_timeout=s.grid_timeout,
         )
 
     @property
@@ -320,13 +321,14 @@ class Workbench(Answers):
         browser = session.browser
         if browser.alive and not browser.driver_runs and not gone:
             return
-        if browser.alive and not gone and browser.patience.abandoned_at is None:
+        answered = not gone and browser.patience.abandoned_at is None
+        if browser.alive and answered and browser.shares:
             self.sessions = {user: known for user, known in self.sessions.items() if known is not session}
             session.close()
             self._lost_browser = "the page had crashed; it starts anew in a fresh context"
             return
         self.sessions = {user: known for user, known in self.sessions.items() if known.browser is not browser}
-        died = "did not answer any more" if browser.alive else "had died"
+        died = "did not answer any more" if browser.alive and not answered else "had died"
         self.pool.discard(browser, answers=False)
         self._lost_browser = f"the browser {died} and was replaced; the page starts anew"
 

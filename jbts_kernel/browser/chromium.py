@@ -31,6 +31,13 @@ from .signals import Dialog
 DOWNLOADS_KEPT = 200
 # A tab the page opens waits until we listen; without this the driver never gets it.
 _ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+SLICE = 4 * 2**20
+SLICE_SECONDS = 30
+_SLICE = """new Promise((go, fail) => {
+  const reader = new FileReader();
+  Object.assign(reader, { onload: () => go(reader.result), onerror: () => fail(reader.error) });
+  reader.readAsDataURL(chosen.files[0].slice(%(start)d, %(end)d));
+})"""
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
 ALIVE_SECONDS = 5.0
 BLOCKED_SECONDS = 0.15
@@ -61,6 +68,7 @@ class ChromiumBrowser(Browser):
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self.downloads: dict[str, Download] = {}
+        self._node_places: list[str] = []
         self._connect()
 
     @classmethod
@@ -302,6 +310,8 @@ class ChromiumBrowser(Browser):
                     {"url": "about:blank", "browserContextId": context, "newWindow": True},
                 )["targetId"]
             session = ChromiumSession(self, name, context, handle)
+            if self.spec.grid:
+                self._node_places.append(self.place_on_node(context))
             if downloads is not None:
                 self._take_downloads(session, downloads)
             session.activate()
@@ -314,7 +324,7 @@ class ChromiumBrowser(Browser):
             {
                 "behavior": "allowAndName",
                 "browserContextId": session.context_id,
-                "downloadPath": str(folder),
+                "downloadPath": self.place_on_node(session.context_id) if self.spec.grid else str(folder),
                 "eventsEnabled": True,
             },
         )
@@ -331,6 +341,11 @@ class ChromiumBrowser(Browser):
                 self._take_downloads(session, downloads)
             return session
 
+    def place_on_node(self, context_id: str) -> str:
+        """A folder for a context's downloads, on the machine of the grid that runs the browser."""
+        windows = "windows" in str(self.driver.capabilities.get("platformName", "")).lower()
+        return rf"C:\Windows\Temp\jbts-{context_id}" if windows else f"/tmp/jbts-{context_id}"  # noqa: S108
+
     def resize(self, context_id: str, width: int, height: int) -> None:
         """Give every tab of a context this viewport, in CSS pixels."""
         self._viewports[context_id] = (width, height)
@@ -342,6 +357,8 @@ class ChromiumBrowser(Browser):
             if self.closed:
                 return
             self.closed = True
+            for place in self._node_places:  # where the node is this machine, its folders are ours to clear
+                shutil.rmtree(place, ignore_errors=True)
             self.allow(patience)
             if self._can_reconnect:
                 # The browser itself is asked: a driver may be busy, and takes its time to end one.
@@ -543,8 +560,35 @@ class ChromiumSession(Session):
         return dict(self.browser.downloads)
 
     def fetch(self, download: Download, place: Path) -> None:
+        if self.browser.spec.grid:
+            self._fetch_from_node(download, place)
+            return
         assert self.downloads is not None, "every session has a download folder"
         shutil.move(self.downloads / download.key, place)  # also to another disk
+
+    def _fetch_from_node(self, download: Download, place: Path) -> None:
+        """Read a file on the grid's node through a tab of this context: put into a file input of an empty
+        page, its bytes come over the channel in slices."""
+        folder = self.browser.place_on_node(self.context_id)
+        path = f"{folder}{'/' if folder.startswith('/') else chr(92)}{download.key}"
+        channel, tab = self.browser.channel, self.open_tab()
+        try:
+            session = self.browser.target(tab).session_id
+
+            def ask(expression: str) -> Any:
+                asked = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+                return channel.call("Runtime.evaluate", asked, session, SLICE_SECONDS)["result"].get("value")
+
+            made = "globalThis.chosen = Object.assign(document.createElement('input'), {type: 'file'})"
+            node = channel.call("Runtime.evaluate", {"expression": made}, session)["result"]["objectId"]
+            channel.call("DOM.setFileInputFiles", {"files": [path], "objectId": node}, session)
+            size = int(ask("chosen.files[0].size"))
+            with place.open("xb") as file:
+                for start in range(0, size, SLICE):
+                    text = str(ask(_SLICE % {"start": start, "end": start + SLICE}))
+                    file.write(base64.b64decode(text.partition(",")[2]))
+        finally:
+            channel.call("Target.closeTarget", {"targetId": tab})
 
     def close(self) -> None:
         """Drop the context with everything in it. Can be called twice."""

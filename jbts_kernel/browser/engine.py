@@ -21,7 +21,7 @@ from .cdp import Tab
 from .checkpoints import Checkpoints
 from .faults import dialog_open
 from .interception import Interception
-from .launch import LaunchSpec
+from .launch import CHROMIUM_FAMILY, LaunchSpec, check_browser
 from .patience import Patience
 from .placement import TAB, Placement
 from .processes import Process, only_child
@@ -56,8 +56,6 @@ class Browser(ABC):
 
     shares = True
     """Whether it holds several sessions apart; one that does not is started anew for each lease."""
-    lacks: tuple[str, ...] = ()
-    """What it cannot do, in words for a person."""
 
     def __init__(self, driver: Any, spec: LaunchSpec, scratch: str = "", process: Process | None = None) -> None:
         self.driver = driver
@@ -77,6 +75,7 @@ class Browser(ABC):
         self.signals = Signals()
         self.active: Session | None = None
         self.closed = False
+        self.lacks: dict[str, str] = {}  # what it cannot do: in a word, and in a sentence with what does it instead
         self._arrived = threading.Condition()
         self._timeouts: dict[str, float] = {}
 
@@ -84,9 +83,13 @@ class Browser(ABC):
     def launch(cls, spec: LaunchSpec, scratch: str | None = None) -> Browser:
         """Start a browser of the engine that ``spec`` means, with its temporary files in ``scratch``.
         Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
-        from .chromium import ChromiumBrowser
+        if check_browser(spec.browser, spec.grid) in CHROMIUM_FAMILY:
+            from .chromium import ChromiumBrowser
 
-        return ChromiumBrowser.launch(spec, scratch)
+            return ChromiumBrowser.launch(spec, scratch)
+        from .plain import PlainBrowser
+
+        return PlainBrowser.launch(spec, scratch)
 
     @classmethod
     def attach(cls, spec: LaunchSpec, address: str, program: str, scratch: str, process: Process) -> Browser:
@@ -151,6 +154,16 @@ class Browser(ABC):
         """Nobody waits for a driver command any more: end it where that disturbs nothing else."""
         self._timeouts.clear()  # it may have been the one that sets them
 
+    @property
+    def untold(self) -> str:
+        """What this browser does not tell, in one line; empty where it tells everything."""
+        return f"{self.name} does not tell of {', '.join(self.lacks)}" if self.lacks else ""
+
+    def need(self, feature: str) -> None:
+        """Raise :class:`~jbts_kernel.errors.Unsupported` if this browser lacks it."""
+        if feature in self.lacks:
+            raise Unsupported(f"{self.name} {self.lacks[feature]}")
+
     # ---- facts ------------------------------------------------------------------------------------
     @property
     def name(self) -> str:
@@ -204,7 +217,9 @@ class Session(ABC):
         self.checkpoints = Checkpoints()
         self.pointer = (0, 0)
         self.left_loading = False
+        self.points_in_frame = False  # whether the driver counts a pointer's points from the current frame's corner
         self.closed = False
+        self._introduced = False
 
     @property
     def driver(self) -> Any:
@@ -215,6 +230,11 @@ class Session(ABC):
     def viewport(self) -> tuple[int, int] | None:
         """The size its tabs were given, if it is not the browser's."""
         return None
+
+    def introduce(self) -> str:
+        """What this browser lacks, in one line, the first time; nothing after that."""
+        told, self._introduced = self._introduced, True
+        return "" if told else self.browser.untold
 
     # ---- places -----------------------------------------------------------------------------------
     @abstractmethod
@@ -318,6 +338,10 @@ class Session(ABC):
     def settle_signals(self) -> None:
         """Return once every message the page sent so far has been received."""
 
+    def travel(self, go: Callable[[], None], seconds: float) -> None:
+        """Run a driver's navigation command; return when the new document is there. Raises what the driver raises."""
+        go()
+
     @abstractmethod
     def begin(self, url: str) -> bool:
         """Begin to go to an address, waiting for nothing; whether it goes on loading."""
@@ -356,6 +380,17 @@ class Session(ABC):
     @abstractmethod
     def document_size(self, timeout: float) -> tuple[float, float]:
         """Width and height of the whole document, in CSS pixels."""
+
+    def choose(self, element: Any, paths: list[Path]) -> None:
+        """Choose files of this machine in a file input; a browser on a grid is sent them first."""
+        text = "\n".join(str(path) for path in paths)
+        if self.browser.spec.grid:
+            from selenium.webdriver.remote.file_detector import LocalFileDetector
+
+            with self.driver.file_detector_context(LocalFileDetector):
+                element.send_keys(text)
+        else:
+            element.send_keys(text)
 
     @abstractmethod
     def files(self) -> dict[str, Download]:

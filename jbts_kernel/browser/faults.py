@@ -58,6 +58,9 @@ _GONE = (
     "remote end closed connection",
     "connection aborted",
     "connection reset",
+    # what a grid says whose node is gone
+    "unable to execute request for an existing session",
+    "unable to find session with id",
 )
 _NETWORK = {
     "ERR_CONNECTION_REFUSED": "nothing answers there (connection refused); is the server running?",
@@ -127,7 +130,7 @@ def translate(error: BaseException, timeout: float, dialog: Dialog | None = None
         return LocatorInvalid(f"the browser cannot read that locator: {clip(text, 200)}")
     if "tab crashed" in low:
         return BrowserGone("the page crashed; the next step starts in a fresh context")
-    if any(words in low for words in _GONE):
+    if isinstance(error, theirs.InvalidSessionIdException) or any(words in low for words in _GONE):
         return BrowserGone(f"the browser or its driver is gone ({clip(text, 160)}); the next step replaces it")
     if isinstance(error, theirs.MoveTargetOutOfBoundsException):
         return NotActionable(

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import StepProblem
 from ..grammar import clip, nearest
 from .engine import Session
+from .placement import TAB
 
 BUTTONS = {"left": 0, "middle": 1, "right": 2}
 
@@ -83,8 +84,8 @@ def up(button: int = 0) -> dict[str, Any]:
 
 def pointer(session: Session, actions: list[dict[str, Any]], held: Sequence[str] = ()) -> None:
     """Run pointer actions, with keys held down around them. Points are of the current frame's viewport;
-    chromedriver takes them for the tab's, so the frame's place is added."""
-    frame = session.place_frame()
+    most drivers take them for the tab's, so the frame's place is added."""
+    frame = TAB if session.points_in_frame else session.place_frame()
     moves = [a for a in actions if a["type"] == "pointerMove"]
     if moves:
         session.pointer = (moves[-1]["x"], moves[-1]["y"])

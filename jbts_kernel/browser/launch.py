@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BrowserUnavailable, ConfigProblem
+from ..errors import BrowserUnavailable, ConfigProblem, GridUnavailable
 from ..grammar import nearest
+from .grid import wait_for_slot
 
+SESSION_SECONDS = 30
+COMMAND_SECONDS = 120
 BROWSERS = ("chrome", "chromium", "firefox", "edge", "webkitgtk", "safari")
 CHROMIUM_FAMILY = ("chrome", "chromium", "edge")
 
@@ -38,6 +41,17 @@ _DRIVERS = {
     "chromium": "chromedriver",
     "edge": "msedgedriver",
     "firefox": "geckodriver",
+    "webkitgtk": "WebKitWebDriver",
+    "safari": "safaridriver",
+}
+
+HOW_TO_GET: Mapping[str, str] = {
+    "chrome": "Debian: apt install chromium chromium-driver",
+    "chromium": "Debian: apt install chromium chromium-driver",
+    "edge": "install Edge and msedgedriver, and put both on PATH",
+    "firefox": "install Firefox and geckodriver, and put both on PATH",
+    "webkitgtk": "Debian: apt install webkit2gtk-driver xvfb",
+    "safari": "allow it once: safaridriver --enable",
 }
 
 # Quiet on the network and steady in the background; none of these changes what a page may do.
@@ -63,7 +77,8 @@ CHROMIUM_FLAGS = (
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """What to start. ``viewport`` is width and height in CSS pixels; ``device`` a name of
-    :data:`DEVICES`; ``binary`` and ``driver`` name programs where the ones on PATH are not meant."""
+    :data:`DEVICES`; ``binary`` and ``driver`` name programs where the ones on PATH are not meant;
+    ``grid_timeout`` is how many seconds a free slot of the grid is waited for."""
 
     browser: str = "chrome"
     headless: bool = True
@@ -73,6 +88,7 @@ class LaunchSpec:
     device: str | None = None
     binary: str | None = None
     driver: str | None = None
+    grid_timeout: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +129,16 @@ def parse_viewport(text: str) -> tuple[int, int]:
     return int(match.group(1)), int(match.group(2))
 
 
-def check_browser(name: str) -> str:
-    """The name in lower case, or :class:`BrowserUnavailable` listing the ones there are."""
+def check_browser(name: str, grid: str | None = None) -> str:
+    """The name in lower case, or :class:`BrowserUnavailable` listing the ones there are. A grid may have
+    what this machine cannot have."""
     name = name.lower()
     if name not in BROWSERS:
         near = nearest(name, BROWSERS)
         did = f"did you mean {near}? There are" if near else "use one of"
         raise BrowserUnavailable(f"unknown browser {name!r}; {did} {', '.join(BROWSERS)}")
+    if grid:
+        return name
     if name == "safari" and platform.system() != "Darwin":
         raise BrowserUnavailable("safari runs on macOS only; use chrome, firefox, edge or webkitgtk here")
     if name == "webkitgtk" and platform.system() != "Linux":
@@ -133,12 +152,21 @@ def find_binary(browser: str) -> str | None:
         found = shutil.which(command)
         if found:
             return found
+    if browser == "webkitgtk":
+        return _find_minibrowser()
     if platform.system() == "Darwin":
         for app in _MAC_APPS.get(browser, ()):
             path = Path(f"/Applications/{app}.app/Contents/MacOS/{app}")
             if path.exists():
                 return str(path)
     return None
+
+
+def _find_minibrowser() -> str | None:
+    """WebKitGTK's own small browser, which distributions keep out of PATH."""
+    places = (Path("/usr/lib"), Path("/usr/lib64"), Path("/usr/libexec"))
+    found = [p for place in places for depth in ("", "*/") for p in place.glob(f"{depth}webkit2gtk-4.*/MiniBrowser")]
+    return shutil.which("MiniBrowser") or (str(max(found)) if found else None)
 
 
 def find_driver(browser: str) -> str | None:
@@ -160,10 +188,21 @@ def start(spec: LaunchSpec, scratch: str | None = None) -> Any:
         BrowserUnavailable: no such browser, no driver, versions that do not fit, or a start that failed;
             the message says which and what to install.
     """
-    name = check_browser(spec.browser)
-    if name in CHROMIUM_FAMILY:
-        return _start_chromium(spec, name, scratch)
-    raise BrowserUnavailable(f"{name} cannot be started yet; use chrome, chromium or edge")
+    return _start_chromium(spec, check_browser(spec.browser, spec.grid), scratch)
+
+
+def remote(grid: str, options: Any, timeout: float) -> Any:
+    """A session on a grid that has a free slot. Raises what the driver raises."""
+    from selenium import webdriver
+    from selenium.webdriver.remote.client_config import ClientConfig
+    from selenium.webdriver.remote.file_detector import UselessFileDetector
+
+    # a slot that is free now may be another's a moment later: then the grid lets it wait
+    config = ClientConfig(remote_server_addr=grid, timeout=max(round(timeout), SESSION_SECONDS))
+    # text that happens to name a local file is text: only %upload sends files
+    driver = webdriver.Remote(grid, file_detector=UselessFileDetector(), options=options, client_config=config)
+    config.timeout = COMMAND_SECONDS
+    return driver
 
 
 def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
@@ -191,7 +230,8 @@ def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
     )
     try:
         if spec.grid:
-            return webdriver.Remote(spec.grid, options=options)
+            wait_for_slot(spec.grid, name, spec.grid_timeout)
+            return remote(spec.grid, options, spec.grid_timeout)
         binary = spec.binary or find_binary(name)
         # Selenium Manager may still fetch a browser, where there is a network and it may use it
         if binary is None and find_driver(name) is None and os.environ.get("SE_OFFLINE", "").lower() == "true":
@@ -215,11 +255,16 @@ def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
             f"there is no driver for {name}; install one (Debian: apt install chromium-driver) or put it on PATH"
         ) from None
     except SessionNotCreatedException as error:
+        if spec.grid:
+            raise GridUnavailable(
+                f"the grid at {spec.grid} started no {name}: {_session_refused(name, str(error.msg or ''))}"
+            ) from None
         raise BrowserUnavailable(_session_refused(name, str(error.msg or ""))) from None
     except (WebDriverException, HTTPError, OSError) as error:
-        where = f"the grid at {spec.grid}" if spec.grid else name
         first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
-        raise BrowserUnavailable(f"{where} did not start: {first[:300]}") from None
+        if spec.grid:
+            raise GridUnavailable(f"the grid at {spec.grid} started no {name}: {first[:300]}") from None
+        raise BrowserUnavailable(f"{name} did not start: {first[:300]}") from None
 
 
 _NOT_INSTALLED = (

@@ -1,7 +1,10 @@
 // The page's side of a step: find, describe, check, read. Sent whole with each call (it is small and
 // the engine caches its compilation), so nothing of ours is left in the page for it to see or change.
-// Called as the body of an asynchronous WebDriver script: (command, args, done).
-const [command, args, done] = arguments;
+// Called as the body of an asynchronous WebDriver script: (command, args, ...elements, done). WebKit's driver
+// turns references into elements only where they are arguments of their own, as args.el is.
+const [command, args, ...elements] = arguments;
+const done = elements.pop();
+if (args.loose) args.el = elements.shift();
 const HIDDEN_TEXT = new Set(["script", "style", "noscript", "template", "head"]);
 const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();
 const squeeze = (text) => (text || "").replace(/[\s\u00a0]+/g, "").toLowerCase();

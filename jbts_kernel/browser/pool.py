@@ -128,7 +128,8 @@ class BrowserPool:
         while True:
             with self._changed:
                 for browser in self._browsers:
-                    if browser.spec == spec and browser.alive and (shared or not self._used(browser)):
+                    usable = browser.shares and browser.alive and browser.spec == spec
+                    if usable and (shared or not self._used(browser)):
                         self._claimed.append(browser)
                         return browser
                 if len(self._browsers) + self._starting < self.max_size:
@@ -188,8 +189,13 @@ class BrowserPool:
         self._browsers.append(browser)
 
     def _wake(self) -> None:
+        """A session was closed, and with it perhaps its browser."""
         with self._changed:
+            ended = [browser for browser in self._browsers if browser.closed]
+            self._browsers = [browser for browser in self._browsers if not browser.closed]
             self._changed.notify_all()
+        for browser in ended:
+            self._forget(browser)
 
     # ---- records --------------------------------------------------------------------------------
     def _begin(self) -> None:

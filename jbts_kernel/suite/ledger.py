@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import INFRASTRUCTURE
 from ..ids import new_id
 from ..log import Log
 from ..models import Event
@@ -123,7 +124,7 @@ def with_steps(verdict: Verdict, trails: Sequence[Trail], expected: Collection[s
                 else f"step {step.name!r} {step.status}"
             )
             status: Any = "failed" if step.status == "failed" else "error"
-            return Verdict(status, message, None, step.error_type, step.error_type == "BrowserUnavailable")
+            return Verdict(status, message, None, step.error_type, step.error_type in INFRASTRUCTURE)
         ends = [trail.finished for trail in trails if trail.finished is not None]
         odd = next((end for end in ends if end.get("status") not in _GOOD), None)
         if odd is not None and not expected:
@@ -132,6 +133,6 @@ def with_steps(verdict: Verdict, trails: Sequence[Trail], expected: Collection[s
                 status, str(odd.get("error_message") or "the test did not pass"), None, odd.get("error_type")
             )
         return verdict
-    if bad and bad[0].error_type == "BrowserUnavailable":
+    if bad and bad[0].error_type in INFRASTRUCTURE:
         return Verdict(verdict.status, verdict.message, verdict.cell, bad[0].error_type, infrastructure=True)
     return verdict

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..errors import INFRASTRUCTURE
+
 VerdictStatus = Literal["passed", "failed", "error", "skipped", "aborted"]
 
 LEFT_OUT = frozenset({"skip-ci", "skip-execution"})
@@ -152,7 +154,7 @@ def _problem(cell: Mapping[str, Any], index: int, state: str, never_ran: str) ->
     for tag in ("setup", "teardown"):
         if tag in tags(cell):
             status, message = "error", f"{tag}: {message}"
-    return Verdict(status, message, index, name, infrastructure=name == "BrowserUnavailable")
+    return Verdict(status, message, index, name, infrastructure=name in INFRASTRUCTURE)
 
 
 def _error(cell: Mapping[str, Any]) -> tuple[str, str]:

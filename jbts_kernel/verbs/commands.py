@@ -113,7 +113,7 @@ def browser(
     bench.user = as_ or "main"
     spec = bench.specs.get(bench.user, spec)  # a new user is given what the one before has
     if browser_name:
-        spec = replace(spec, browser=check_browser(browser_name))
+        spec = replace(spec, browser=check_browser(browser_name, grid or spec.grid))
     if headless or headed:
         spec = replace(spec, headless=headless)
     if viewport:

@@ -155,8 +155,10 @@ def _expect_page(
     elif subject == "dialog":
         _expect_dialog(stage, rest, negated)
     elif subject == "console":
+        stage.session.browser.need("console")
         _expect_console(stage, rest, negated)
     else:
+        stage.session.browser.need("requests")
         _expect_request(stage, rest, negated, status, method)
 
 

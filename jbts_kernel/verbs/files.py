@@ -31,7 +31,7 @@ def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
         raise NotActionable(f"{clip(locator)} is not a file input; name the <input type=file> itself, it may be hidden")
     if len(paths) > 1 and element.get_attribute("multiple") is None:
         raise NotActionable(f"{clip(locator)} takes one file, not {len(paths)}")
-    element.send_keys("\n".join(str(path) for path in paths))
+    stage.session.choose(element, paths)
 
 
 @verb("download", "custom")
@@ -43,6 +43,7 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
     """
     session = stage.session
     assert session.downloads is not None, "every session has a download folder"
+    session.browser.need("downloads")
     found = stage.find(locator, "enabled", "point")
     known = session.files().keys()
     assert found.point is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -50,12 +51,11 @@ def address(url: str, base_url: str) -> str:
     return full
 
 
-def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
+def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
     """Run a driver's navigation command and wait as told; its HTTP status goes into the row."""
     from selenium.common.exceptions import TimeoutException, WebDriverException
     from urllib3.exceptions import HTTPError
 
-    assert callable(go)
     stage.session.frames, stage.session.placement = [], TAB
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
@@ -63,7 +63,7 @@ def arrive(stage: Stage, go: object, wait: str, url: str) -> None:
         stage.session.left_loading = False
     try:
         stage.driver.switch_to.default_content()
-        go()
+        stage.session.travel(go, max(0.2, stage.deadline.left))
     except TimeoutException:
         raise StepTimeout(
             f"{clip(url)} did not answer within {stage.deadline.seconds:g} s",
@@ -97,6 +97,8 @@ def navigate(
         expect_status: fail unless the answer has this HTTP status
     """
     full = address(url, stage.base_url)
+    if expect_status is not None:
+        stage.session.browser.need("status")
     if wait == "none":
         stage.driver.switch_to.default_content()
         stage.session.frames, stage.session.placement = [], TAB
@@ -122,6 +124,9 @@ def navigate(
         shown = str(stage.session.evaluate("document.body ? document.body.innerText : ''") or "")
         code = re.search(r"\bERR_\w+", shown)
         raise navigation_failed(full, f"net::{code.group()}" if code else "net::ERR_FAILED") or NavigationFailed(full)
+    if facts.get("url") == "about:blank" and not full.startswith("about:"):  # where WebKit shows its errors
+        shown = clip(str(stage.session.evaluate("document.body ? document.body.innerText : ''") or ""), 200)
+        raise NavigationFailed(f"cannot open {clip(full)}: {shown or 'the browser refuses that address'}")
     status = facts.get("status")
     stage.http_status = int(status) if status else None
     if expect_status is not None and stage.http_status != expect_status:

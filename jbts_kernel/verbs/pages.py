@@ -113,7 +113,7 @@ def dialog(stage: Stage, action: Literal["accept", "dismiss", "answer"], answer:
     opened = session.dialog
     if opened is None:
         raise StepProblem("the dialog closed before it was answered")
-    if action == "answer" and opened.kind != "prompt":
+    if action == "answer" and opened.kind not in ("prompt", "dialog"):
         raise StepProblem(f"a {opened.kind} takes no text; use %dialog accept or %dialog dismiss")
     alert = stage.driver.switch_to.alert
     if action == "answer":

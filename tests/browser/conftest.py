@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import http.server
+import importlib.util
 import itertools
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -321,6 +323,48 @@ def reader(tmp_path_factory: pytest.TempPathFactory, pool: BrowserPool, site: Si
     bench = Bench(tmp_path_factory.mktemp("reader") / ".jbts", pool, screenshots="never", base_url=site.url)
     yield Trial(bench, site)
     bench.close()
+
+
+@pytest.fixture(scope="session")
+def make_trial(site: Site) -> Callable[..., Trial]:
+    """Trials in a folder, with a browser of their own; whoever makes one closes its workbench."""
+
+    def make(folder: Path, **settings: Any) -> Trial:
+        folder.mkdir(exist_ok=True)
+        bench = Bench(folder / ".jbts", None, **{"screenshots": "failure", "base_url": site.url} | settings)
+        return Trial(bench, site)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def grids() -> Any:
+    """The module that starts grids."""
+    path = BROWSER_FOLDER / "grids.py"
+    spec = importlib.util.spec_from_file_location("grids", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["grids"] = module
+    spec.loader.exec_module(module)
+    if module.missing():
+        pytest.skip(module.missing())
+    return module
+
+
+@pytest.fixture(scope="session")
+def standalone_grid(grids: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A grid in one process, with three slots."""
+    grid = grids.standalone(tmp_path_factory.mktemp("standalone"))
+    yield grid
+    grid.close()
+
+
+@pytest.fixture(scope="session")
+def hub_grid(grids: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A hub with two nodes of one slot each."""
+    grid = grids.hub_with_nodes(tmp_path_factory.mktemp("hub"))
+    yield grid
+    grid.close()
 
 
 @pytest.fixture

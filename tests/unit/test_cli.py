@@ -140,6 +140,7 @@ def test_settings_that_cannot_be_read_are_misuse(jbts: Jbts) -> None:
         (errors.StoreProblem("x"), 1),
         (errors.HubProblem("x"), 3),
         (errors.BrowserUnavailable("x"), 3),
+        (errors.GridUnavailable("x"), 3),
         (errors.JBTSError("x"), 1),
     ],
 )
