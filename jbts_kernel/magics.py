@@ -20,7 +20,18 @@ from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
 
 NAMES = ("jbts", "page", "step")
-SHOWN_TYPES = ("read", "evaluate", "request", "cookie", "storage", "tab", "dialog", "screenshot", "custom")
+SHOWN_TYPES = (
+    "read",
+    "analyze",
+    "evaluate",
+    "request",
+    "cookie",
+    "storage",
+    "tab",
+    "dialog",
+    "screenshot",
+    "custom",
+)
 
 
 class Extension:

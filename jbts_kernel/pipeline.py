@@ -173,6 +173,8 @@ def run_step(
         viewport=seen.viewport,
         box=seen.box,
         artifacts=tuple(stage.artifacts) if stage else (),
+        analyses=tuple(stage.analyses) if stage else (),
+        analysis=stage.looked if stage else None,
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
         note=mask(stage.note) if stage else "",

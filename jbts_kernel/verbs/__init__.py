@@ -12,6 +12,7 @@ from . import (  # noqa: F401 - importing them registers their verbs
     pages,
     reading,
     state,
+    vision,
     waiting,
 )
 from .registry import ACTING, VERBS
