@@ -62,6 +62,7 @@ soak: setup browser ## many leases with random deaths: nothing may be left
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs
 	@$(BIN)/python -m jbts_kernel.verbs.reference
+	@$(BIN)/python -m jbts_kernel.vision.reference
 	@$(BIN)/python -m jbts_kernel.store.schema > docs/store.md.new && mv docs/store.md.new docs/store.md
 
 clean: ## remove what make made; results in .jbts/ stay

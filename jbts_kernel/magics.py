@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import asynchrony, display, grammar
+from . import analysis_card, asynchrony, display, grammar
 from .config import JBTS
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
@@ -213,7 +213,7 @@ class Extension:
         if self.strips:
             self.strips[-1].add(result)
         else:
-            _publish(display.card(result))
+            _publish(analysis_card.card(result))
 
 
 class _Strip:
@@ -252,7 +252,7 @@ class _Strip:
         self._update(display.strip(self.title, self.results, small))
         last = self.results[-1]
         if last.status != "passed":
-            _publish(display.card(last))
+            _publish(analysis_card.card(last))
 
 
 def _publish(bundle: Mapping[str, Any]) -> None:

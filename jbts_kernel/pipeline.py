@@ -7,6 +7,7 @@ now, what it said, what it looks like), recorded in one append, and only then sh
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,7 @@ class Surroundings:
     cell: Callable[[], tuple[str | None, str | None]]
     marks: Callable[[], Marks]
     baselines: Callable[[], Baselines]
+    spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
 
 
 @dataclass
@@ -264,6 +266,7 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
         since_test=around.marks().test,
         mask=around.mask,
         secrets=around.secrets(),
+        spent=around.spent,
     )
 
 
@@ -280,11 +283,9 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
             arguments = dict(step.arguments)
             variadic = next((p.name for p in signature.parameters if p.variadic), None)
             extra = arguments.pop(variadic, ()) if variadic else ()
-            positional = [
-                arguments.pop(p.name)
-                for p in signature.parameters
-                if p.positional and not p.variadic and p.name in arguments
-            ]
+            places = [p.name for p in signature.parameters if p.positional and not p.variadic]
+            given = itertools.takewhile(arguments.__contains__, places)  # what comes after a gap goes by name
+            positional = [arguments.pop(name) for name in list(given)]
             return signature.function(stage, *positional, *extra, **arguments)
         except StepProblem as raised:
             problem = raised

@@ -285,7 +285,6 @@ class Recorder:
         if r.status not in ("passed", "running"):
             self.worsen(r.status, r.error_type, r.error_message)
 
-
     # ---- looking ----------------------------------------------------------------------------------
     def analysis(self, analysis: Analysis) -> None:
         """A look that belongs to no step: a triage, a generated test."""

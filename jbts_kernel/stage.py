@@ -57,6 +57,7 @@ class Stage:
     difference: str = ""
     analyses: list[Analysis] = field(default_factory=list)
     looked: Analysis | None = None
+    spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
 
     @property
     def driver(self) -> Any:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..browser import capture
 from ..browser.faults import dialog_open, translate
-from ..errors import ExpectationFailed
+from ..browser.locators import as_json
+from ..errors import ExpectationFailed, StepProblem
 from ..grammar import Cover, Expected, Input, Locator, clip
 from ..models import Analysis, ConsoleMessage, NetworkRequest
 from ..stage import Stage
@@ -15,6 +16,7 @@ from .registry import verb
 
 if TYPE_CHECKING:
     from ..vision.looking import Picture
+    from ..vision.server import Server
 
 
 class StagePage:
@@ -60,7 +62,9 @@ def take(stage: Stage, element: Any = None, *, full_page: bool = False) -> Pictu
             box = stage.ask("probe", el=element).get("box") or {"x": 0, "y": 0, "width": 1, "height": 1}
             left, top = box["x"] + x + dx, box["y"] + y + dy
             width, height = max(1.0, box["width"]), max(1.0, box["height"])
-            png = capture.covered(stage, capture.clip(session, left, top, width, height, seconds), (left, top), document=True)
+            png = capture.covered(
+                stage, capture.clip(session, left, top, width, height, seconds), (left, top), document=True
+            )
             corner = (box["x"], box["y"])
         elif full_page:
             png = capture.covered(stage, capture.full_page(session, seconds), (0, 0), document=True)
@@ -113,7 +117,7 @@ def analyze(
 
     from ..vision.looking import settle
     from ..vision.offline import analyze as look
-    from ..vision.rules import worse
+    from ..vision.server import server
 
     stage.masked_locators = mask
     if stage.session.dialog is not None:
@@ -124,20 +128,91 @@ def analyze(
     if element is not None:
         stage.ask("scroll", el=element)
     picture = take(stage, element, full_page=full_page)
-    artifact = stage.keep(picture.png, "full_page" if full_page else "after", "image/png")
+    stage.keep(picture.png, "full_page" if full_page else "after", "image/png")
     stage.picture, stage.box = picture.png, None
     sight = look(page, picture, kind, scope=element, settled=settled)
-    offline = sight.analysis
+    offline = replace(sight.analysis, size=(round(picture.width), round(picture.height)))
     stage.analyses.append(offline)
-    size = (round(picture.width), round(picture.height))
-    result = replace(offline, size=size, layers=(offline,), expected=expect, verdict="not_checked" if expect else None)
-    _ = artifact, require_ai, model, context
+    asked = server(stage.settings, stage.settings.environ, stage.home).with_model(model)
+    said = _ask(stage, page, asked, kind, context, expect, picture, offline, element) if asked.asks else None
+    stage.looked = result = together(offline, said, expect)
+    if require_ai and (said is None or said.status != "ok"):
+        why = "no key and no JBTS.vision_base_url is set" if said is None else f"{said.status}: {said.summary}"
+        raise StepProblem(f"no model looked at the page: {why}")
+    _judge(result, fail_on)
+    return result
+
+
+def _ask(
+    stage: Stage,
+    page: StagePage,
+    asked: Server,
+    kind: str,
+    context: str | None,
+    expect: str | None,
+    picture: Picture,
+    offline: Analysis,
+    element: Any,
+) -> Analysis:
+    """The model's side, kept as a row also when it is interrupted."""
+    from ..vision.analyst import Request
+    from ..vision.analyst import analyze as ask_model
+    from ..vision.looking import ask
+    from ..vision.usage import Spent
+
+    outline = ask(page, "outline", el=element, skip=skipped(stage))
+    try:
+        said = ask_model(
+            asked, Request(kind, context, expect), picture, outline, () if stage.masked_locators else offline.findings,
+            mask=stage.mask, spending=lambda: Spent(*stage.spent()),
+        )  # fmt: skip
+    except KeyboardInterrupt as interrupt:
+        so_far = getattr(interrupt, "analysis", None)
+        if so_far is not None:
+            stage.analyses.append(so_far)
+            stage.looked = together(offline, so_far, expect)
+        raise
+    stage.analyses.append(said)
+    return said
+
+
+def skipped(stage: Stage) -> list[Any]:
+    """The elements whose text stays here: what is masked in the picture."""
+    chains = [as_json(one) for one in stage.masked_locators]
+    found = [
+        stage.ask("elements", chain=chain, testid=stage.settings.testid_attribute).get("els", []) for chain in chains
+    ]
+    return [element for elements in found for element in elements]
+
+
+def together(offline: Analysis, said: Analysis | None, expect: str | None) -> Analysis:
+    """What both layers say, as one: the model's summary where it answered, the rules' findings first."""
+    from dataclasses import replace
+
+    from ..vision.offline import ordered
+
+    if said is None:
+        return replace(offline, layers=(offline,), expected=expect, verdict="not_checked" if expect else None)
+    layers = (offline, said)
+    if said.status != "ok":
+        failed = (
+            f"no model looked: {said.status}, {said.summary}" if said.summary else f"no model looked: {said.status}"
+        )
+        warnings = (failed, *said.warnings)
+        verdict = "not_checked" if expect else None
+        return replace(offline, layers=layers, expected=expect, verdict=verdict, warnings=warnings)  # type: ignore[arg-type]
+    findings = tuple(ordered([*offline.findings, *said.findings]))
+    return replace(said, findings=findings, layers=layers, size=offline.size)
+
+
+def _judge(result: Analysis, fail_on: str | None) -> None:
+    """Fail the step for what is bad enough and borne out by the page."""
+    from ..vision.rules import worse
+
     bad = [f for f in result.findings if fail_on and f.grounded and worse(f.severity, fail_on)]
-    stage.looked = result
     if bad:
         others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise ExpectationFailed(
             f"the page has a {bad[0].severity} finding: {clip(bad[0].message, 200)}{others}",
             hints=tuple(f"{f.locator or f.category}   {f.severity}: {f.message}" for f in bad[:8]),
         )
-    return result

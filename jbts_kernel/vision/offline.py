@@ -65,7 +65,17 @@ def analyze(
         found += _of_messages(seen, console, requests)
         found += _of_links(asked)
     if kind == "error":
-        wanted = {"http_error", "error_text", "blank", "console", "network", "broken_image", "placeholder", "encoding", "spinner"}
+        wanted = {
+            "http_error",
+            "error_text",
+            "blank",
+            "console",
+            "network",
+            "broken_image",
+            "placeholder",
+            "encoding",
+            "spinner",
+        }
         found = [f for f in found if f.category in wanted]
     placed = tuple(placed_on(picture, f) for f in ordered(found)[:MOST])
     analysis = Analysis(
@@ -93,7 +103,10 @@ def placed_on(picture: Picture, finding: Finding) -> Finding:
     if finding.box is None:
         return finding
     b = finding.box
-    return replace(finding, box=Box(round(b.x - picture.left, 1), round(b.y - picture.top, 1), round(b.width, 1), round(b.height, 1)))
+    return replace(
+        finding,
+        box=Box(round(b.x - picture.left, 1), round(b.y - picture.top, 1), round(b.width, 1), round(b.height, 1)),
+    )
 
 
 def summary(found: Sequence[Finding], settled: bool = True) -> str:
@@ -117,7 +130,9 @@ def _of_page(seen: dict[str, Any]) -> Iterator[Finding]:
     if str(seen["url"]).startswith("chrome-error:"):
         yield _finding("http-status", "the page could not be opened at all", str(seen["url"]))
     elif status is not None and int(status) >= 400:
-        yield _finding("http-status", f"the page was answered with HTTP status {int(status)}", f"{status} {seen['url']}")
+        yield _finding(
+            "http-status", f"the page was answered with HTTP status {int(status)}", f"{status} {seen['url']}"
+        )
 
 
 def _of_dom(seen: dict[str, Any]) -> Iterator[Finding]:
@@ -145,9 +160,16 @@ def _of_messages(
         told.add(q.url)
         how = f"answered {q.status}" if q.status else q.text or "had no answer"
         severity = "serious" if q.status is None or q.status >= 500 else "moderate"
-        yield _finding("request", f"a request failed: {q.method} {clip(q.url, 100)} {how}", f"{q.method} {q.url} {how}", severity=severity)
+        yield _finding(
+            "request",
+            f"a request failed: {q.method} {clip(q.url, 100)} {how}",
+            f"{q.method} {q.url} {how}",
+            severity=severity,
+        )
 
 
 def _of_links(asked: LinkCheck) -> Iterator[Finding]:
     for link, status in asked.dead().items():
-        yield _finding("dead-link", f"a link leads nowhere: {clip(link, 100)} is answered with {status}", f"{status} {link}")
+        yield _finding(
+            "dead-link", f"a link leads nowhere: {clip(link, 100)} is answered with {status}", f"{status} {link}"
+        )

@@ -35,7 +35,9 @@ def one_colour(image: Image) -> bool:
 
 def luminance(colour: tuple[int, ...]) -> float:
     """Relative luminance of an sRGB colour (WCAG 2.1)."""
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour[:3]))
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour[:3])
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -65,7 +67,7 @@ def measured_contrast(picture: Picture, image: Image, undecided: Iterable[dict[s
             yield Finding(
                 category="contrast",
                 severity="serious",
-                message=f"text is hard to read on what lies behind it: {ratio:.1f}:1, {wanted:g}:1 is needed: \u201c{text[:60]}\u201d",
+                message=f"text is hard to read there: {ratio:.1f}:1, {wanted:g}:1 is needed: \u201c{text[:60]}\u201d",
                 source="pixels",
                 locator=" >> ".join(node["target"]),
                 box=Box(box["x"], box["y"], box["width"], box["height"]),
@@ -76,7 +78,9 @@ def measured_contrast(picture: Picture, image: Image, undecided: Iterable[dict[s
 
 def _around(picture: Picture, image: Image, line: list[float]) -> Iterator[tuple[int, ...]]:
     """Pixels just above, below and beside a line of text: what the text stands on, without the text."""
-    left, top, right, bottom = ((v - o) * picture.scale for v, o in zip(line, (picture.left, picture.top) * 2, strict=True))
+    left, top, right, bottom = (
+        (v - o) * picture.scale for v, o in zip(line, (picture.left, picture.top) * 2, strict=True)
+    )
     rows, columns = (top + 1, bottom - 2), (left - 2, right + 1)
     step = max(1.0, (right - left) / 60)
     points = [(left + i * step, row) for row in rows for i in range(int((right - left) / step))]

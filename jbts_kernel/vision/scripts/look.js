@@ -6,7 +6,7 @@ async function look() {
     clippedText(); spillingText(); overlaps(); offScreen(); overflow(); covered();
     await pictures();
     errorTexts(all); stackTraces(); encodings(all); unfilled(all);
-    for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(el)}`, why);
+    for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);
   }
   const inside = (f) => !args.el || within(args.el, f.el) || within(f.el, args.el) && f.rule !== "blank";
   const entry = performance.getEntriesByType("navigation")[0];
@@ -30,9 +30,11 @@ function outline() {  // the page's texts and things, to hold an answer against 
   const add = (el, text, rect) => items.push({ text: clip(text, 200), tag: el.localName, locator: "", box: boxOf(rect || rectOf(el)), el });
   for (const b of blocks()) add(b.el, b.text, unite(b.pieces.flatMap((p) => p.rects)));
   for (const el of every("img,input:not([type=hidden]),select,textarea,canvas,video")) if (drawn(el) && rectOf(el).width > 2) add(el, el.alt || (el.labels && el.labels[0] ? fold(el.labels[0].textContent) : "") || el.placeholder || el.getAttribute("aria-label") || "");
-  const kept = items.filter((i) => !args.el || within(args.el, i.el)).slice(0, 600);
+  const skip = args.skip || [];
+  const wanted = (el) => (!args.el || within(args.el, el)) && !skip.some((s) => within(s, el));
+  const kept = items.filter((i) => wanted(i.el)).slice(0, 600);
   for (const item of kept) { item.locator = locate(item.el); delete item.el; }
-  return { items: kept, text: clip(blocks().filter((b) => !args.el || within(args.el, b.el)).map((b) => b.text).join("\n"), 40000), ...facts() };
+  return { items: kept, text: clip(blocks().filter((b) => wanted(b.el)).map((b) => b.text).join("\n"), 40000), ...facts() };
 }
 const nameOf = (el) => fold("computedName" in el ? el.computedName : "") || fold(el.getAttribute("aria-label") || (el.labels && el.labels[0] ? el.labels[0].textContent : "") || el.placeholder || words(el));
 function marks() {  // the things a test can act on or look at, each with a locator that means it alone
