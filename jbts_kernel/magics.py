@@ -43,6 +43,8 @@ class Extension:
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
         self.bench.leaving = self.restarting
+        if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
+            self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}

@@ -14,6 +14,7 @@ from . import (  # noqa: F401 - importing them registers their verbs
     state,
     vision,
     waiting,
+    writing,
 )
 from .registry import ACTING, VERBS
 

@@ -174,7 +174,8 @@ def test_errors_of_the_page(trial: Any) -> None:
 def test_axe_leaves_nothing_behind(trial: Any) -> None:
     """axe's violations are findings with its own severity, and the page has no axe of ours afterwards."""
     trial.open(
-        "<script>window.axe = 'own'</script><input id='bare'><p style='color: #ccc; background: #fff'>Pale text here</p>"
+        "<script>window.axe = 'own'</script><input id='bare'>"
+        "<p style='color: #ccc; background: #fff'>Pale text here</p>"
     )
     found = {f.rule: f for f in trial("analyze").findings}
     assert (found["axe:label"].category, found["axe:label"].severity, found["axe:label"].locator) == (
@@ -190,7 +191,8 @@ def test_contrast_on_a_picture(trial: Any) -> None:
     """What axe cannot decide is measured in the picture: pale on a pale gradient is found, dark is not."""
     style = "background: linear-gradient(90deg, #fff, #f4f4f4); padding: 20px; font-size: 18px"
     trial.open(
-        f"<div style='{style}'><p id='pale' style='color: #ddd'>Hard to read here</p><p style='color: #222'>Easy to read</p></div>"
+        f"<div style='{style}'><p id='pale' style='color: #ddd'>Hard to read here</p>"
+        "<p style='color: #222'>Easy to read</p></div>"
     )
     found = [f for f in trial("analyze").findings if f.category == "contrast"]
     assert [(f.locator, f.source) for f in found] == [("#pale", "pixels")]
