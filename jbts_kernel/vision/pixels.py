@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LARGE, _LARGE_BOLD = 24.0, 18.66  # CSS pixels from which WCAG asks for 3:1 only
 _DOUBT = 0.75  # a picture's colours are no exact science: what is nearer to the limit passes
 _MOST = 40
+_ALIKE = 6
 
 
 def opened(png: bytes) -> Image:
@@ -27,10 +28,13 @@ def opened(png: bytes) -> Image:
 
 
 def one_colour(image: Image) -> bool:
-    """Whether practically every pixel has the same colour."""
-    small = image.reduce(max(1, min(image.size) // 300))
-    counts = sorted((count for count, _ in small.getcolors(1 << 24) or []), reverse=True)
-    return bool(counts) and counts[0] >= 0.9995 * small.width * small.height
+    """Whether no pixel differs from another by more than an eye would see."""
+    for band in "RGB":
+        low, high = image.getchannel(band).getextrema()
+        assert isinstance(low, (int, float)) and isinstance(high, (int, float))
+        if high - low > _ALIKE:
+            return False
+    return True
 
 
 def luminance(colour: tuple[int, ...]) -> float:

@@ -48,6 +48,13 @@ def test_what_almost_has_it_is_silent(reader: Any, rule: str) -> None:
     assert look(reader, f"{rule}-almost") == []
 
 
+@pytest.mark.parametrize("page", sorted(p.stem for p in PAGES.glob("ordinary-*.html")))
+def test_ordinary_pages_are_clean(reader: Any, page: str) -> None:
+    """Pages as people build them, with badges, teasers, carousels, prose about errors and closed parts, are clean."""
+    reader.open(f"{page}.html")
+    assert ask(Direct(reader), "look")["findings"] == []  # type: ignore[arg-type]
+
+
 def test_rules_are_described() -> None:
     """Every rule has a category and a severity of the store's, and a sentence for both sides of it."""
     for rule in RULES.values():

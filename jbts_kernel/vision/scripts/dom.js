@@ -97,10 +97,11 @@ function blocks() {  // texts joined by the block they stand in: what a person r
   for (const t of texts()) {
     const block = blockOf(t.el);
     const entry = found.get(block) || { el: block, text: "", pieces: [] };
-    entry.text = fold(`${entry.text}${/^\s/.test(t.node.data) || /\s$/.test(entry.text) ? " " : ""}${t.node.data}`);
+    entry.text += t.node.data;
     entry.pieces.push(t);
     found.set(block, entry);
   }
+  for (const entry of found.values()) entry.text = fold(entry.text);
   return [...found.values()];
 }
 const bodyFont = document.body ? getComputedStyle(document.body).fontFamily : "";

@@ -135,6 +135,40 @@ function overlaps() {
   }
 }
 
+const SPOTS = [0.06, 0.2, 0.35, 0.5, 0.65, 0.8, 0.94];
+function coverAt(block, el, x, y) {  // the opaque thing that lies over a text there
+  const hit = document.elementFromPoint(x, y);
+  if (!hit || within(block, hit) || within(hit, el)) return null;
+  const cover = anyAncestor(hit, (e) => within(e, el) || opaque(e));
+  return cover && !within(cover, el) ? cover : null;
+}
+function onPurpose(cover, el) {  // a bar, a menu, a dialog, a badge
+  return popup(cover) || (floats(cover) && floats(cover) !== floats(el)) || rectOf(cover).width < 48 || moving(cover);
+}
+function hiddenText() {  // a box over a good part of a line, or over whole lines of a text that goes on beside it
+  let looks = 0;
+  for (const b of blocks()) {
+    if (looks > 800) break;
+    if (matchesUp(b.el, HIDDEN_ON_PURPOSE) || b.el.closest("svg,label") || rotated(b.el) || moving(b.el) || matchesUp(b.el, CAROUSEL)) continue;
+    if (anyAncestor(b.el, (e) => styleOf(e).pointerEvents === "none")) continue;
+    if (found.some((f) => f.rule === "overlap" && (within(b.el, f.el) || within(f.el, b.el)))) continue;
+    let [open, partly, whole] = [0, null, null];
+    for (const t of b.pieces) {
+      const cutters = clippers(t.el);
+      for (const line of t.rects) {
+        const r = visiblePart(line, cutters);
+        if (!r || r.right - r.left < 16) continue;
+        looks += SPOTS.length;
+        const covers = SPOTS.map((p) => at(r.left + (r.right - r.left) * p, (r.top + r.bottom) / 2, (x, y) => coverAt(b.el, t.el, x, y))).filter(Boolean);
+        if (covers.length < 3) open += 1;
+        else if (!onPurpose(covers[0], t.el)) { if (covers.length < SPOTS.length) partly = { t, r, cover: covers[0] }; else whole = { t, r, cover: covers[0] }; }
+      }
+    }
+    const one = partly || (open ? whole : null);  // a text that is hidden altogether is a layer behind another
+    if (one) report("overlap", one.t.el, `${named(one.cover)} lies over ${named(one.t.el)} and hides part of it`, one.t.text, one.r);
+  }
+}
+
 // ---- out of reach ---------------------------------------------------------------------------------------
 const ASIDE = "nav,aside,[role=dialog],[role=menu],[role=navigation],[class*=menu i],[class*=drawer i],[class*=sidebar i],[class*=offcanvas i],[class*=off-canvas i],[class*=panel i],[class*=skip i],[class*=sr-only i],[class*=hidden i],[class*=toast i],[class*=tooltip i],[class*=modal i]";
 const unscrollable = (axis) => [document.documentElement, document.body].some((e) => /hidden|clip/.test(axis === "x" ? styleOf(e).overflowX : styleOf(e).overflowY));

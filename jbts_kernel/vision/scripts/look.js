@@ -3,7 +3,7 @@ async function look() {
   const empty = blank();
   if (!empty) {
     const all = blocks();
-    clippedText(); spillingText(); overlaps(); offScreen(); overflow(); covered();
+    clippedText(); spillingText(); overlaps(); hiddenText(); offScreen(); overflow(); covered();
     await pictures();
     errorTexts(all); stackTraces(); encodings(all); unfilled(all);
     for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);

@@ -13,7 +13,7 @@ const inQuotes = (text, found) => { const before = text[found.index - 1] || "", 
 
 // ---- errors -----------------------------------------------------------------------------------------------
 const THROWN = [
-  /^(?:uncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
+  /^(?:[Uu]ncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
   /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
   /^Cannot (?:GET|POST|PUT|DELETE) \/\S*$/, /\bWhitelabel Error Page\b/, /^You have an error in your SQL syntax/i, /^(?:Segmentation fault|panic: )/, /^(?:Unhandled|Uncaught) (?:Runtime )?(?:Error|Exception|rejection)\b/i, /^(?:Error )?HTTP(?:\/\d(?:\.\d)?)? (?:4|5)\d\d\b/,
 ];
@@ -28,7 +28,7 @@ const FAILED = [
 const NAVIGATIONAL = "a,summary,dt,label,option,nav,th,caption,figcaption,blockquote,q,cite,address,time";
 function errorTexts(all) {
   for (const b of all) {
-    if (isCode(b.el) || b.pieces.every((p) => isCode(p.el)) || matchesUp(b.el, NAVIGATIONAL)) continue;
+    if (isCode(b.el) || b.pieces.every((p) => isCode(p.el) || matchesUp(p.el, NAVIGATIONAL))) continue;
     const thrown = b.text.length < 3000 && THROWN.find((p) => p.test(b.text));
     if (thrown && (!prose(b.el) || alertLike(b.el)) && !QUOTED.test(b.text)) { report("error-text", b.el, `an error of the program is shown: ${clip(b.text, 80)}`, b.text); continue; }
     if (b.text.length > 180) continue;
