@@ -56,7 +56,8 @@ def take(stage: Stage, element: Any = None, *, full_page: bool = False) -> Pictu
     ask(page, "caret", hide=True)
     try:
         facts = ask(page, "facts")
-        dx, dy = session.place_frame()
+        frame = session.place_frame()
+        dx, dy = frame.x, frame.y
         x, y = float(facts["scrollX"]), float(facts["scrollY"])
         if element is not None:
             box = stage.ask("probe", el=element).get("box") or {"x": 0, "y": 0, "width": 1, "height": 1}

@@ -1,7 +1,8 @@
 """Pictures for a model: cut into tiles it will not shrink, and packed small without losing a pixel.
 
 Lossless WebP at its second effort takes less than half the time and, but for pages full of gradients, half the
-bytes of a PNG with ``optimize=True``; below that effort it is larger, above it only slower. Servers other than OpenAI's own may drop WebP without a word, so they are sent PNG.
+bytes of a PNG with ``optimize=True``; below that effort it is larger, above it only slower. Servers other than
+OpenAI's own may drop WebP without a word, so they are sent PNG.
 """
 
 from __future__ import annotations
