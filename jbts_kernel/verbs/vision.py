@@ -177,13 +177,17 @@ def _ask(
     return said
 
 
-def skipped(stage: Stage) -> list[Any]:
-    """The elements whose text stays here: what is masked in the picture."""
+def skipped(stage: Stage) -> list[dict[str, float]]:
+    """The boxes whose text stays here, in the frame's own viewport: what is masked in the picture."""
     chains = [as_json(one) for one in stage.masked_locators]
-    found = [
-        stage.ask("elements", chain=chain, testid=stage.settings.testid_attribute).get("els", []) for chain in chains
-    ]
-    return [element for elements in found for element in elements]
+    if not chains:
+        return []
+    answer = stage.ask("covers", chains=chains, secrets=[], testid=stage.settings.testid_attribute)
+    if "boxes" not in answer:
+        raise StepProblem("the page was replaced while it was looked at; run the step again")
+    frame = stage.session.place_frame() if answer["top"] else None
+    dx, dy = (frame.x, frame.y) if frame else (0.0, 0.0)
+    return [{**box, "x": box["x"] - dx, "y": box["y"] - dy} for box in answer["boxes"]]
 
 
 def together(offline: Analysis, said: Analysis | None, expect: str | None) -> Analysis:

@@ -59,7 +59,7 @@ class OpenPage:
     def alone(self, locator: str) -> bool:
         """Whether a locator means exactly one element now."""
         try:
-            return len(self.ask("elements", chain=as_json(locator)).get("els", ())) == 1
+            return bool(self.ask("count", chain=as_json(locator)).get("count") == 1)
         except StepProblem:
             return False
 

@@ -122,8 +122,8 @@ def ignored_picture(server: Server, q: Question, reply: Reply) -> bool:
     """Whether the tokens billed cannot have held the picture."""
     if not q.tiles or not reply.input_tokens or reply.cache_hit:
         return False
-    words = usage.text_tokens(q.text + q.instructions) * 1.25
-    return reply.input_tokens < words * 0.6 + images.tokens(q.tiles, server.model) * 0.3
+    words, seen = usage.text_tokens(q.text + q.instructions), images.tokens(q.tiles, server.model)
+    return seen > words / 2 and reply.input_tokens < words + seen * 0.3  # else a guess at words decides nothing
 
 
 def analysis(server: Server, kind: str, reply: Reply, **more: Any) -> Analysis:

@@ -31,17 +31,21 @@ function outline() {  // the page's texts and things, to hold an answer against 
   for (const b of blocks()) add(b.el, b.text, unite(b.pieces.flatMap((p) => p.rects)));
   for (const el of every("img,input:not([type=hidden]),select,textarea,canvas,video")) if (drawn(el) && rectOf(el).width > 2) add(el, el.alt || (el.labels && el.labels[0] ? fold(el.labels[0].textContent) : "") || el.placeholder || el.getAttribute("aria-label") || "");
   const skip = args.skip || [];
-  const wanted = (el) => (!args.el || within(args.el, el)) && !skip.some((s) => within(s, el));
-  const kept = items.filter((i) => wanted(i.el)).slice(0, 600);
+  const masked = (b) => skip.some((s) => b.x < s.x + s.width && s.x < b.x + b.width && b.y < s.y + s.height && s.y < b.y + b.height);
+  const kept = items.filter((i) => (!args.el || within(args.el, i.el)) && !masked(i.box)).slice(0, 600);
+  const said = blocks().filter((b) => (!args.el || within(args.el, b.el)) && !masked(boxOf(unite(b.pieces.flatMap((p) => p.rects)))));
   for (const item of kept) { item.locator = locate(item.el); delete item.el; }
-  return { items: kept, text: clip(blocks().filter((b) => wanted(b.el)).map((b) => b.text).join("\n"), 40000), ...facts() };
+  return { items: kept, text: clip(said.map((b) => b.text).join("\n"), 40000), ...facts() };
 }
-const nameOf = (el) => fold("computedName" in el ? el.computedName : "") || fold(el.getAttribute("aria-label") || (el.labels && el.labels[0] ? el.labels[0].textContent : "") || el.placeholder || words(el));
+const nameOf = (el) => fold(el.getAttribute("aria-label") || (el.labels && el.labels[0] ? el.labels[0].textContent : "") || el.placeholder || words(el));
+const INPUTS = { checkbox: "checkbox", radio: "radio", submit: "button", button: "button", reset: "button", image: "button", range: "slider", number: "spinbutton", search: "searchbox" };
+const ROLES = { a: "link", button: "button", select: "combobox", textarea: "textbox", summary: "button", h1: "heading", h2: "heading", h3: "heading", output: "status" };
+const roleOf = (el) => el.getAttribute("role") || (el.localName === "input" ? INPUTS[el.type] || "textbox" : ROLES[el.localName] || "");
 function marks() {  // the things a test can act on or look at, each with a locator that means it alone
   const items = [];
   for (const el of [...every(CONTROLS), ...every("h1,h2,h3,[role=alert],[role=status],output,[data-testid]")]) {
     if (items.length >= 150 || items.some((i) => i.el === el) || !drawn(el) || forReaders(el)) continue;
-    items.push({ el, locator: locate(el), tag: el.localName, type: el.getAttribute("type") || "", role: ("computedRole" in el && el.computedRole) || el.getAttribute("role") || "", name: clip(nameOf(el), 100), text: clip(words(el), 100),
+    items.push({ el, locator: locate(el), tag: el.localName, type: el.getAttribute("type") || "", role: roleOf(el), name: clip(nameOf(el), 100), text: clip(words(el), 100),
       required: Boolean(el.required), href: el.localName === "a" ? el.href : "", options: el.localName === "select" ? [...el.options].slice(0, 12).map((o) => clip(fold(o.label), 40)) : [], form: el.form ? locate(el.form) : "", disabled: el.matches(":disabled"), box: boxOf(rectOf(el)) });
   }
   for (const item of items) delete item.el;
