@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-test browser engines demo lab test lint types pytest front-ends bench-steps bench-store \
-	bench-browser bench-grid bench-hub soak docs clean
+	bench-browser bench-grid bench-hub bench-vision soak docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -65,9 +65,13 @@ bench-hub: setup ## what the hub delivers, beside plain websockets.broadcast
 soak: setup browser ## many leases with random deaths: nothing may be left
 	@$(BIN)/python benchmarks/soak.py
 
+bench-vision: setup browser ## what looking at a page costs
+	@$(BIN)/python benchmarks/vision.py
+
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs
 	@$(BIN)/python -m jbts_kernel.verbs.reference
+	@$(BIN)/python -m jbts_kernel.vision.reference
 	@$(BIN)/python -m jbts_kernel.store.schema > docs/store.md.new && mv docs/store.md.new docs/store.md
 
 clean: ## remove what make made; results in .jbts/ stay

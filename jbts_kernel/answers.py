@@ -44,7 +44,8 @@ class Shown:
 
 
 class Answers:
-    """The part of a workbench that speaks. ``emit_bundle`` shows a mimebundle; nothing is shown without."""
+    """The part of a workbench that speaks. ``emit_bundle`` shows a mimebundle, ``next_cell`` offers a text in a
+    new cell; nothing is shown or offered without."""
 
     home: Path
     environ: Mapping[str, str]
@@ -52,6 +53,7 @@ class Answers:
     log: Log
     recorder: Recorder
     emit_bundle: Callable[[Mapping[str, Any]], None] | None
+    next_cell: Callable[[str], None] | None = None
     _pool: BrowserPool | None
 
     if TYPE_CHECKING:
@@ -71,6 +73,11 @@ class Answers:
         """Show a mimebundle under the cell."""
         if self.emit_bundle is not None:
             self.emit_bundle(bundle)
+
+    def offer(self, text: str) -> None:
+        """Put a text into a new cell below, where a front end can; it is for a person to read and run."""
+        if self.next_cell is not None:
+            self.next_cell(text)
 
     def tell(self, message: str, *, detail: str = "", tone: str = "passed") -> None:
         """Show one line."""

@@ -33,6 +33,7 @@ _PIPE_WIDTH = 160  # what is kept in a file is not folded at eighty columns
 # name -> (module, attribute, help); the modules are heavy, so they are loaded when the command is called
 _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "run": ("jbts_kernel.suite.commands", "run_command", "Run notebooks as a suite."),
+    "generate": ("jbts_kernel.generating", "generate_command", "Write a test from a sentence into a notebook."),
     "report": ("jbts_kernel.suite.commands", "report_command", "Write the HTML report of a run."),
     "query": ("jbts_kernel.store.commands", "query", "Ask the results a question in SQL."),
     "publish": ("jbts_kernel.store.commands", "publish", "Move what has been recorded into results.duckdb."),
@@ -42,8 +43,8 @@ _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "prune": ("jbts_kernel.store.commands", "prune", "Delete what is old."),
 }
 _ORDER = (
-    "demo", "run", "report", "accept", "query", "events", "hub", "publish", "export", "import", "ship", "prune", "lab",
-    "doctor",
+    "demo", "run", "report", "accept", "generate", "query", "events", "hub", "publish", "export", "import", "ship",
+    "prune", "lab", "doctor",
 )  # fmt: skip
 
 

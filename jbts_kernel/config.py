@@ -32,6 +32,16 @@ class _Words(List[str]):
         return s.split()
 
 
+class Names(_Words):
+    """A list of names that may also be written as one text with commas, in a cell and in the environment."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, self.from_string(value) if isinstance(value, str) else value)
+
+    def from_string(self, s: str) -> list[str]:
+        return [name.strip() for name in s.split(",") if name.strip()]
+
+
 class JBTS(Configurable):
     """Everything that can be set. Times are seconds, sizes CSS pixels."""
 
@@ -62,6 +72,23 @@ class JBTS(Configurable):
         "need",
         help="When asyncio.run() is made to work in a cell: at the first call that needs it, at load, or never.",
     ).tag(config=True)
+    vision_mode = Enum(
+        ("live", "record", "replay", "offline"),
+        "live",
+        help="Ask a model; ask and keep its answers; answer from what was kept, without a network; or rules only.",
+    ).tag(config=True)
+    vision_base_url = Unicode("", help="A server that speaks OpenAI's API; empty for OpenAI itself.").tag(config=True)
+    vision_model = Unicode("gpt-5-mini", help="The model that looks at pages.").tag(config=True)
+    vision_generate_model = Unicode("", help="The model that writes tests; vision_model, if empty.").tag(config=True)
+    vision_triage_model = Unicode("", help="The model that explains failures; vision_model, if empty.").tag(config=True)
+    vision_deadline = Float(60.0, help="How long a model may take, all attempts together.").tag(config=True)
+    vision_budget_usd = Float(None, allow_none=True, help="Dollars for models, for a run and for a day.").tag(
+        config=True
+    )
+    vision_budget_tokens = Integer(None, allow_none=True, help="Tokens for models, for a run and for a day.").tag(
+        config=True
+    )
+    vision_upload = Names(help="The hosts that may be sent pictures, like api.openai.com.").tag(config=True)
     durable = Bool(False, help="Flush every step to the disk (survives a power cut).").tag(config=True)
 
     def __init__(self, *, environ: Mapping[str, str] | None = None, **kwargs: Any) -> None:
@@ -76,8 +103,14 @@ class JBTS(Configurable):
                 except (ValueError, TypeError, TraitError) as error:
                     raise ConfigProblem(f"{_environment_name(name)}={value!r}: {error}") from None
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment these settings were read from."""
+        return self._environ
+
     def _alias(self, name: str) -> str | None:
-        return self._environ.get("SELENIUM_HUB_URL") if name == "grid" else None
+        other = {"grid": "SELENIUM_HUB_URL", "vision_base_url": "OPENAI_BASE_URL"}.get(name)
+        return self._environ.get(other) if other else None
 
 
 def _environment_name(trait: str) -> str:

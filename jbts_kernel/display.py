@@ -34,15 +34,15 @@ _TONES: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def _style() -> str:
-    """The style sheet as it goes into each output, without its comments and its white space."""
-    css = Path(__file__).with_name("card.css").read_text(encoding="utf-8")
+def style(name: str) -> str:
+    """A style sheet as it goes into an output, without its comments and its white space."""
+    css = Path(__file__).with_name(name).read_text(encoding="utf-8")
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     css = re.sub(r"\s*([{};,])\s*", r"\1", " ".join(css.split()))
     return f"<style>{css}</style>"
 
 
-STYLE = _style()
+STYLE = style("card.css")
 
 
 def text(value: object, limit: int = 300) -> str:
@@ -80,8 +80,9 @@ def mark(status: str) -> str:
     return f'<span class="jbts-mark" style="background:{tone}" title="{html.escape(status)}">{sign}</span>'
 
 
-def card(r: StepResult) -> Bundle:
-    """One step: what it did, how it went, what the page looked like, and on failure why and what next."""
+def card(r: StepResult, *, inside: str | None = None) -> Bundle:
+    """One step: what it did, how it went, what the page looked like, and on failure why and what next.
+    ``inside`` is HTML to show in the picture's place."""
     failed = r.status in ("failed", "error", "aborted") or (r.status == "skipped" and r.error_message)
     parts = [STYLE, '<div class="jbts">', _head(r)]
     if failed and r.error_message:
@@ -93,7 +94,9 @@ def card(r: StepResult) -> Bundle:
     if r.note:
         parts.append(f'<div class="jbts-soft">{text(r.note)}</div>')
     parts.append(_compared(r))
-    if r.thumbnail:
+    if inside is not None:
+        parts.append(inside)
+    elif r.thumbnail:
         parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
     parts.append(_signals(r))
     parts.append(_evidence(r))

@@ -371,6 +371,8 @@ def _place(signature: Signature, words: Sequence[Token], skip: str | None) -> di
     for parameter in signature.parameters:
         if not parameter.positional or parameter.kind == "rest" or parameter.name == skip:
             continue
+        if rest and _left_out(signature, parameter, rest[0].value):
+            continue
         if parameter.variadic:
             values[parameter.name] = tuple(convert(parameter, _word(parameter, t)) for t in rest)
             rest = []
@@ -386,6 +388,14 @@ def _place(signature: Signature, words: Sequence[Token], skip: str | None) -> di
     return values
 
 
+def _left_out(signature: Signature, parameter: Parameter, word: object) -> bool:
+    """Whether a choice before a locator was not given: ``analyze "#form"`` means the element."""
+    positional = [p for p in signature.parameters if p.positional]
+    following = positional[positional.index(parameter) + 1 :][:1]
+    optional = parameter.kind == "choice" and not parameter.required
+    return optional and word not in parameter.choices and [p.kind for p in following] == ["locator"]
+
+
 def _word(parameter: Parameter, token: Token) -> str:
     return token.locator if parameter.kind in ("locator", "cover") else token.value
 
@@ -399,7 +409,7 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     values: dict[str, Any] = {}
     rest = list(args)
     for parameter in signature.parameters:
-        if not parameter.positional:
+        if not parameter.positional or (rest and _left_out(signature, parameter, rest[0])):
             continue
         if parameter.variadic:
             values[parameter.name] = tuple(convert(parameter, v) for v in rest)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import asynchrony, display, grammar
+from . import analysis_card, asynchrony, display, grammar
 from .config import JBTS
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
@@ -20,7 +20,18 @@ from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
 
 NAMES = ("jbts", "page", "step")
-SHOWN_TYPES = ("read", "evaluate", "request", "cookie", "storage", "tab", "dialog", "screenshot", "custom")
+SHOWN_TYPES = (
+    "read",
+    "analyze",
+    "evaluate",
+    "request",
+    "cookie",
+    "storage",
+    "tab",
+    "dialog",
+    "screenshot",
+    "custom",
+)
 
 
 class Extension:
@@ -32,6 +43,8 @@ class Extension:
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
         self.bench.leaving = self.restarting
+        if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
+            self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}
@@ -202,7 +215,7 @@ class Extension:
         if self.strips:
             self.strips[-1].add(result)
         else:
-            _publish(display.card(result))
+            _publish(analysis_card.card(result))
 
 
 class _Strip:
@@ -241,7 +254,7 @@ class _Strip:
         self._update(display.strip(self.title, self.results, small))
         last = self.results[-1]
         if last.status != "passed":
-            _publish(display.card(last))
+            _publish(analysis_card.card(last))
 
 
 def _publish(bundle: Mapping[str, Any]) -> None:

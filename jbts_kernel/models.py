@@ -111,7 +111,8 @@ class StepResult:
     """What one step did. ``source`` is its line, secrets masked; ``value`` is what a reading verb read;
     times are milliseconds, ``browser_ms`` those that starting a browser took; ``screenshot``
     is the picture after the step (or at the failure); ``box`` is the element acted on, on that
-    picture; ``note`` is the one line the card adds ("replaced a dead browser"); ``pictures`` (small, by name)
+    picture; ``analyses`` are the looks it took, a row each, and ``analysis`` what they came to;
+    ``note`` is the one line the card adds ("replaced a dead browser"); ``pictures`` (small, by name)
     and ``difference`` are what a snapshot shows; ``tried`` is what a failed step waited for and saw, a line
     each; ``evidence`` is the path of the failure's one HTML file."""
 
@@ -146,6 +147,8 @@ class StepResult:
     artifacts: tuple[Artifact, ...] = ()
     console: tuple[ConsoleMessage, ...] = ()
     requests: tuple[NetworkRequest, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+    analysis: Analysis | None = None
     note: str = ""
     pictures: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     difference: str = ""
@@ -181,7 +184,7 @@ class Execution:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing seen on a page. ``source`` is dom, axe, console, network, pixels or ai; ``grounded``
-    says whether the page itself bears it out."""
+    says whether the page itself bears it out, ``rule`` which offline rule found it."""
 
     category: str
     severity: Literal["critical", "serious", "moderate", "minor"]
@@ -191,11 +194,17 @@ class Finding:
     box: Box | None = None
     evidence: str = ""
     grounded: bool = True
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What looking at a page found; one for every call, also one that failed (``status`` says how)."""
+    """What looking at a page found; one for every call, also one that failed (``status`` says how).
+
+    ``expected`` is a claim that was to be checked and ``verdict`` the answer (true, false or not_checked) with
+    its ``reason``. ``layers`` are the analyses this one was put together from, ``warnings`` what a reader must
+    know of it, ``size`` the width and height of its picture in CSS pixels.
+    """
 
     analysis_id: str
     kind: str
@@ -212,6 +221,16 @@ class Analysis:
     cache_hit: bool = False
     attempts: int = 0
     error_type: str | None = None
+    expected: str | None = None
+    verdict: Literal["true", "false", "not_checked"] | None = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    layers: tuple[Analysis, ...] = ()
+    size: tuple[int, int] | None = None
+
+    def __repr__(self) -> str:
+        worst = f", worst {self.findings[0].severity}" if self.findings else ""
+        return f"<Analysis {self.kind} by {self.provider}: {self.status}, {len(self.findings)} findings{worst}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ now, what it said, what it looks like), recorded in one append, and only then sh
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,7 @@ class Surroundings:
     cell: Callable[[], tuple[str | None, str | None]]
     marks: Callable[[], Marks]
     baselines: Callable[[], Baselines]
+    spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
 
 
 @dataclass
@@ -178,6 +180,8 @@ def run_step(
         viewport=seen.viewport,
         box=seen.box,
         artifacts=tuple(stage.artifacts) if stage else (),
+        analyses=tuple(stage.analyses) if stage else (),
+        analysis=stage.looked if stage else None,
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
         note=mask(stage.note or stage.session.introduce()) if stage else "",
@@ -267,6 +271,7 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
         since_test=around.marks().test,
         mask=around.mask,
         secrets=around.secrets(),
+        spent=around.spent,
     )
 
 
@@ -283,11 +288,9 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
             arguments = dict(step.arguments)
             variadic = next((p.name for p in signature.parameters if p.variadic), None)
             extra = arguments.pop(variadic, ()) if variadic else ()
-            positional = [
-                arguments.pop(p.name)
-                for p in signature.parameters
-                if p.positional and not p.variadic and p.name in arguments
-            ]
+            places = [p.name for p in signature.parameters if p.positional and not p.variadic]
+            given = itertools.takewhile(arguments.__contains__, places)  # what comes after a gap goes by name
+            positional = [arguments.pop(name) for name in list(given)]
             return signature.function(stage, *positional, *extra, **arguments)
         except StepProblem as raised:
             problem = raised

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from .errors import ExpectationFailed, StepFailed
 from .ids import new_id
-from .models import ConsoleMessage, Event, Execution, NetworkRequest, Status, StepResult
+from .models import Analysis, ConsoleMessage, Event, Execution, NetworkRequest, Status, StepResult
 
 _WORST: Mapping[str, int] = {"passed": 0, "skipped": 1, "aborted": 2, "failed": 3, "error": 4}
 
@@ -262,6 +262,7 @@ class Recorder:
         ]
         events += [self._event("console", _console(m), r.execution_id, r.step_id) for m in r.console]
         events += [self._event("network", _network(n), r.execution_id, r.step_id) for n in r.requests]
+        events += [e for a in r.analyses for e in self._analysis(a, r.execution_id, r.step_id)]
         data = {
             **about,
             "ordinal": r.ordinal,
@@ -283,6 +284,38 @@ class Recorder:
         self.sink.emit(*events)
         if r.status not in ("passed", "running"):
             self.worsen(r.status, r.error_type, r.error_message)
+
+    # ---- looking ----------------------------------------------------------------------------------
+    def analysis(self, analysis: Analysis) -> None:
+        """A look that belongs to no step: a triage, a generated test."""
+        execution = self.execution.execution_id if self.execution else None
+        self.sink.emit(*self._analysis(analysis, execution, None))
+
+    def test_case(self, definition: Mapping[str, Any], requirements: str, model: str | None) -> str:
+        """A generated test case; its id."""
+        test_case_id = new_id()
+        data = {"test_case_id": test_case_id, "name": self.mask(str(definition.get("name", ""))), "model": model}
+        written = json.loads(self.mask(json.dumps(dict(definition))))
+        self.emit("test_case", {**data, "requirements": self.mask(requirements), "definition": written})
+        return test_case_id
+
+    def _analysis(self, a: Analysis, execution_id: str | None, step_id: str | None) -> list[Event]:
+        data = {
+            "analysis_id": a.analysis_id, "kind": a.kind, "provider": a.provider, "model": a.model,
+            "summary": self.mask(a.summary), "status": a.status, "input_tokens": a.input_tokens,
+            "cached_tokens": a.cached_tokens, "output_tokens": a.output_tokens, "cost_usd": a.cost_usd,
+            "latency_ms": a.latency_ms, "cache_hit": a.cache_hit, "attempts": a.attempts, "error_type": a.error_type,
+        }  # fmt: skip
+        events = [self._event("analysis", data, execution_id, step_id)]
+        for f in a.findings:
+            place = {"x": f.box.x, "y": f.box.y, "width": f.box.width, "height": f.box.height} if f.box else {}
+            found = {
+                "finding_id": new_id(), "analysis_id": a.analysis_id, "source": f.source, "category": f.category,
+                "severity": f.severity, "message": self.mask(f.message), "locator": f.locator,
+                "evidence": self.mask(f.evidence), "grounded": f.grounded, **place,
+            }  # fmt: skip
+            events.append(self._event("finding", found, execution_id, step_id))
+        return events
 
 
 def _console(m: ConsoleMessage) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .browser import actionability, capture
 from .browser.actionability import Deadline, Found
 from .errors import ExpectationFailed, NotActionable, StepProblem
-from .models import Artifact, Box, NetworkRequest, Step
+from .models import Analysis, Artifact, Box, NetworkRequest, Step
 
 if TYPE_CHECKING:
     from .baselines import Baselines
@@ -55,6 +55,9 @@ class Stage:
     picture: bytes | None = None
     pictures: list[tuple[str, bytes]] = field(default_factory=list)
     difference: str = ""
+    analyses: list[Analysis] = field(default_factory=list)
+    looked: Analysis | None = None
+    spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
 
     @property
     def driver(self) -> Any:

@@ -211,6 +211,7 @@ class Workbench(Answers):
             cell=lambda: self.cell,
             marks=lambda: self._marks.setdefault(self.user, Marks()),
             baselines=lambda: self.baselines,
+            spent=self.spent,
         )
 
     @property
@@ -368,6 +369,15 @@ class Workbench(Answers):
 
             self._results = Results(self.home)
         return self._results
+
+    def spent(self) -> tuple[float, int]:
+        """What models have used in this run or today, whichever is more: dollars and tokens."""
+        run_id = self.recorder.run_id or ""
+        used = "coalesce(sum({0}) FILTER (run_id = ?), 0), coalesce(sum({0}) FILTER (created_at >= today()), 0)"
+        tokens = "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"
+        sql = f"SELECT {used.format('cost_usd')}, {used.format(tokens)} FROM analyses WHERE NOT cache_hit"  # noqa: S608
+        row = self.results.rows(sql, [run_id, run_id]).rows[0]
+        return max(float(row[0]), float(row[1])), max(int(row[2]), int(row[3]))
 
     @property
     def _broadcaster(self) -> Literal["process", "thread", "off"]:

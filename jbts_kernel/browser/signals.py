@@ -34,6 +34,7 @@ class _Pending:
     url: str
     started: float
     monotonic: float
+    target: str = ""
 
 
 class Signals:
@@ -67,6 +68,10 @@ class Signals:
         if len(self._mocked) > KEPT:
             self._mocked.pop(next(iter(self._mocked)))
         self._mocked[key] = note
+
+    def in_flight(self, target: str) -> int:
+        """How many requests of a tab still wait for an answer."""
+        return sum(pending.target == target for pending in list(self._pending.values()))
 
     def dialog(self, target: str) -> Dialog | None:
         """The dialog open in a tab, if any."""
@@ -121,7 +126,9 @@ class Signals:
             return
         if len(self._pending) > KEPT:
             self._pending.pop(next(iter(self._pending)))
-        self._pending[key] = _Pending(request["method"], request["url"][:TEXT_LIMIT], p.get("wallTime", 0.0), now)
+        self._pending[key] = _Pending(
+            request["method"], request["url"][:TEXT_LIMIT], p.get("wallTime", 0.0), now, target
+        )
 
     def _response(self, target: str, p: dict[str, Any]) -> None:
         self._finish(target, p["requestId"], p.get("timestamp", 0.0), p.get("response", {}).get("status"))

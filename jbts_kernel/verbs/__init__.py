@@ -12,7 +12,9 @@ from . import (  # noqa: F401 - importing them registers their verbs
     pages,
     reading,
     state,
+    vision,
     waiting,
+    writing,
 )
 from .registry import ACTING, VERBS
 

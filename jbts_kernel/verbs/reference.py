@@ -19,6 +19,7 @@ CHAPTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("More acting", ("scroll", "focus", "blur", "upload", "download", "dialog")),
     ("Waiting and expecting", ("wait", "expect", "accept")),
     ("Reading", ("text", "value", "attribute", "count", "table", "options", "screenshot", "evaluate")),
+    ("Looking, explaining, writing", ("analyze", "triage", "generate")),
     ("The site's memory, and HTTP", ("cookie", "storage", "request")),
     ("What the page meets", ("mock", "network")),
     ("Coming back", ("checkpoint", "restore")),

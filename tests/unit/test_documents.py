@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jbts_kernel.verbs import VERBS, reference
+from jbts_kernel.vision.reference import with_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -23,6 +24,12 @@ def test_the_verb_reference_is_current() -> None:
     assert (ROOT / "docs" / "verbs.md").read_text(encoding="utf-8") == reference.document()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert reference.with_table(readme) == readme
+
+
+def test_the_rules_are_current() -> None:
+    """The table in docs/vision.md is the list the rules run by."""
+    document = (ROOT / "docs" / "vision.md").read_text(encoding="utf-8")
+    assert with_rules(document) == document
 
 
 def test_every_verb_has_a_chapter() -> None:

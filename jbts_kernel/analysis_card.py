@@ -1,0 +1,155 @@
+"""How a look at a page is shown: the sentence, the findings, and their numbers over the picture.
+
+What a page or a model said is text here and nothing else: escaped, bounded, and never a link.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+from . import display
+from .display import STEP_MIME, STYLE, Bundle, text
+from .grammar import clip
+from .models import Analysis, Finding, StepResult
+
+SHOWN = 40
+_TONES = {"critical": "#a1260d", "serious": "#c9372c", "moderate": "#8a6d1d", "minor": "#4a6fa5"}
+_STYLE = display.style("analysis_card.css")
+
+
+def card(r: StepResult) -> Bundle:
+    """The card of any step; that of a look at the page with what was seen."""
+    if r.analysis is None:
+        return display.card(r)
+    bundle = display.card(r, inside=body(r.analysis, r.thumbnail))
+    bundle["text/plain"] = f"{bundle['text/plain']}\n{body_text(r.analysis)}"
+    bundle[STEP_MIME] = {**bundle[STEP_MIME], "analysis": analysis_json(r.analysis)}
+    return bundle
+
+
+def alone(a: Analysis, title: str) -> Bundle:
+    """A look that belongs to no step."""
+    mark = display.mark("passed" if a.status == "ok" else "error")
+    head = f'<div class="jbts-head">{mark}<span class="jbts-verb">{text(title)}</span></div>'
+    return {"text/html": f'{STYLE}<div class="jbts">{head}{body(a)}</div>', "text/plain": f"{title}\n{body_text(a)}"}
+
+
+def body(a: Analysis, picture: bytes | None = None) -> str:
+    """Summary, claim, numbered findings over the picture, and what it cost."""
+    sure = [f for f in a.findings if f.grounded]
+    unsure = [f for f in a.findings if not f.grounded]
+    parts = [_STYLE, f"<div>{text(a.summary, 600)}</div>"]
+    if a.expected:
+        because = f" &middot; {text(a.reason, 300)}" if a.reason else ""
+        answer = {"true": "true", "false": "false"}.get(a.verdict or "", "not checked")
+        parts.append(f'<div class="jbts-claim">&ldquo;{text(a.expected, 300)}&rdquo; <b>{answer}</b>{because}</div>')
+    parts += [f'<div class="jbts-soft">! {text(w, 400)}</div>' for w in a.warnings[:6]]
+    if picture:
+        parts.append(_shot(picture, a, sure[:SHOWN]))
+    parts.append(_list(sure[:SHOWN], 1))
+    if len(sure) > SHOWN:
+        parts.append(f'<div class="jbts-soft">and {len(sure) - SHOWN} more, in the table findings</div>')
+    if unsure:
+        shown = _list(unsure[:SHOWN], len(sure) + 1)
+        title = f"{len(unsure)} the page does not bear out (they never fail a test)"
+        parts.append(f"<details><summary>{title}</summary>{shown}</details>")
+    parts.append(f'<div class="jbts-soft">{text(spent(a), 400)}</div>')
+    return "".join(parts)
+
+
+def _list(found: Sequence[Finding], first: int) -> str:
+    rows = []
+    for number, f in enumerate(found, first):
+        tone = _TONES[f.severity]
+        where = f" <code>{text(f.locator, 120)}</code>" if f.locator else ""
+        said = bool(f.evidence) and f.evidence not in f.message
+        evidence = f'<div class="jbts-soft">{text(f.evidence, 200)}</div>' if said else ""
+        rule = f.rule or f.source
+        by = "" if rule.replace("-", "_") == f.category else f" &middot; {text(rule, 60)}"
+        about = f'<span class="jbts-soft">{text(f.severity)} {text(f.category)}{by}</span>'
+        rows.append(
+            f'<li><span class="jbts-no" style="background:{tone}">{number}</span>'
+            f"<span>{text(f.message, 300)} {about}{where}{evidence}</span></li>"
+        )
+    return f'<ul class="jbts-find">{"".join(rows)}</ul>' if rows else ""
+
+
+def _shot(picture: bytes, a: Analysis, found: Sequence[Finding]) -> str:
+    """The picture with a numbered box for each finding that lies on it."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        shown_width, shown_height = opened.size
+    width, whole = a.size or (shown_width, shown_height)
+    height = min(float(whole), width * shown_height / shown_width)  # a tall picture is cut
+    boxes = []
+    for number, f in enumerate(found, 1):
+        b = f.box
+        if b is None or width <= 0 or height <= 0:
+            continue
+        left, top = max(0.0, 100 * b.x / width), max(0.0, 100 * b.y / height)
+        right, bottom = min(100.0, 100 * (b.x + b.width) / width), min(100.0, 100 * (b.y + b.height) / height)
+        if right <= left or bottom <= top:
+            continue
+        tone, inside = _TONES[f.severity], " jbts-in" if top < 4 else ""
+        place = (
+            f"left:{left:.2f}%;top:{top:.2f}%;width:{right - left:.2f}%;height:{bottom - top:.2f}%;border-color:{tone}"
+        )
+        tag = f'<span class="jbts-tag{inside}" style="background:{tone}">{number}</span>'
+        boxes.append(f'<span class="jbts-box" style="{place}">{tag}</span>')
+    data = base64.b64encode(picture).decode("ascii")
+    image = f'<img width="640" alt="the page with its findings" src="data:image/webp;base64,{data}">'
+    return f'<div class="jbts-shot">{image}{"".join(boxes)}</div>'
+
+
+def spent(a: Analysis) -> str:
+    """Who looked, how long it took and what it cost, in one line."""
+    lines = []
+    for layer in a.layers or (a,):
+        words = ["rules" if layer.provider == "offline" else layer.model or layer.provider]
+        if layer.status != "ok":
+            words.append(layer.status)
+        if layer.cache_hit:
+            words.append("from the cache")
+        if layer.input_tokens is not None:
+            cached = f" ({layer.cached_tokens:,} cached)" if layer.cached_tokens else ""
+            words.append(f"{layer.input_tokens:,}{cached} + {layer.output_tokens or 0:,} tokens")
+            words.append("price unknown" if layer.cost_usd is None else f"${layer.cost_usd:.4f}")
+        if layer.latency_ms is not None:
+            words.append(display.duration(layer.latency_ms))
+        if layer.attempts > 1:
+            words.append(f"{layer.attempts} requests")
+        lines.append(" \u00b7 ".join(words))
+    if len(lines) == 1 and a.provider == "offline":
+        lines.append("no model: set OPENAI_API_KEY or JBTS.vision_base_url for one")
+    return " | ".join(lines)
+
+
+def body_text(a: Analysis) -> str:
+    """The same for a terminal."""
+    lines = [f"  {clip(a.summary, 300)}"]
+    if a.expected:
+        lines.append(f"  claim {a.expected!r}: {a.verdict or 'not_checked'} {clip(a.reason, 200)}".rstrip())
+    lines += [f"  ! {clip(w, 300)}" for w in a.warnings[:6]]
+    for number, f in enumerate(a.findings[:SHOWN], 1):
+        doubt = "" if f.grounded else " (the page does not bear it out)"
+        lines.append(f"  {number}. {f.severity} {f.category}: {clip(f.message, 200)} {f.locator or ''}{doubt}".rstrip())
+    lines.append(f"  {spent(a)}")
+    return "\n".join(lines)
+
+
+def analysis_json(a: Analysis) -> dict[str, object]:
+    """What a report reads back."""
+    return {
+        "analysis_id": a.analysis_id, "kind": a.kind, "provider": a.provider, "status": a.status,
+        "summary": clip(a.summary, 400), "verdict": a.verdict,
+        "findings": [
+            {
+                "category": f.category, "severity": f.severity, "message": clip(f.message, 200),
+                "locator": f.locator, "grounded": f.grounded,
+            }
+            for f in a.findings[:SHOWN]
+        ],
+    }  # fmt: skip

@@ -1,0 +1,302 @@
+"""Commands that write for the tester: triage explains a failure, generate writes a test. Neither runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any
+
+from .. import display
+from ..browser.faults import translate
+from ..browser.locators import as_json
+from ..errors import JBTSError, StepProblem, UsageProblem
+from ..grammar import Path, Rest, clip, parse
+from ..models import ConsoleMessage, NetworkRequest, StepResult
+from .registry import VERBS, command
+
+if TYPE_CHECKING:
+    from ..browser.engine import Session
+    from ..vision.generate import Line
+    from ..vision.server import Server
+    from ..vision.triage import Triage
+    from ..workbench import Workbench
+
+
+class OpenPage:
+    """The page that is open now, as the vision layer asks it between steps."""
+
+    def __init__(self, session: Session, testid: str) -> None:
+        self.session = session
+        self.testid = testid
+
+    def script(self, source: str, *arguments: Any) -> Any:
+        from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            self.session.activate()
+            self.session.browser.limit("script", 30)
+            return self.session.driver.execute_async_script(source, *arguments)
+        except (WebDriverException, HTTPError, OSError) as error:
+            raise translate(error, 30, self.session.dialog) from error
+
+    def in_flight(self) -> int:
+        return self.session.browser.signals.in_flight(self.session.handle)
+
+    def messages(self) -> tuple[Sequence[ConsoleMessage], Sequence[NetworkRequest]]:
+        return (), ()
+
+    def ask(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """One answer of the page script. Raises :class:`StepProblem`."""
+        from selenium.common.exceptions import WebDriverException
+
+        try:
+            return self.session.page(name, slice=100, testid=self.testid, **arguments)
+        except WebDriverException as error:
+            raise translate(error, 30, self.session.dialog) from error
+
+    def alone(self, locator: str) -> bool:
+        """Whether a locator means exactly one element now."""
+        try:
+            return bool(self.ask("count", chain=as_json(locator)).get("count") == 1)
+        except StepProblem:
+            return False
+
+
+def _server(bench: Workbench, model: str) -> Server:
+    from ..vision.server import server
+
+    return server(bench.settings, bench.environ, bench.home).with_model(model)
+
+
+# ---- triage -----------------------------------------------------------------------------------------
+@command("triage")
+def triage(bench: Workbench, *, model: str | None = None) -> Any:
+    """Explain the last failure, and propose a repaired step; nothing is changed by itself.
+
+    Args:
+        model: another model than JBTS.vision_triage_model
+    """
+    from ..vision import triage as work
+
+    failed = next(
+        (r for r in reversed(bench.history) if r.error_type and r.status in ("failed", "error", "skipped")), None
+    )
+    if failed is None:
+        raise UsageProblem("no step has failed here yet; %triage explains the last one that did")
+    page, closest, html = _evidence(bench, failed)
+    first = work.explain(failed, closest)
+    asked = _server(bench, model or bench.settings.vision_triage_model)
+    if asked.asks:
+        found = _asked_triage(bench, asked, failed, first, closest, html)
+    else:
+        found = replace(first, analysis=_offline(bench, "triage", first.cause))
+    found = _checked(found, page)
+    _show_triage(bench, found)
+    return found
+
+
+def _evidence(bench: Workbench, failed: StepResult) -> tuple[OpenPage | None, list[dict[str, Any]], str]:
+    """The page as it is now, the elements like the one that was meant, and the markup around."""
+    from ..vision.looking import ask
+
+    session = bench.sessions.get(bench.user)
+    if session is None or not session.browser.alive or session.dialog is not None:
+        return None, [], ""
+    page = OpenPage(session, bench.settings.testid_attribute)
+    try:
+        closest = page.ask("closest", chain=as_json(failed.locator)).get("matches", []) if failed.locator else []
+        html = str(ask(page, "around")["html"])
+    except StepProblem:  # it is loading, or was closed: the step's own evidence is left
+        return page, [], ""
+    seen = [e for e in closest if e.get("visible")] or closest
+    return page, [{"locator": str(e["locator"]), "text": str(e["text"])} for e in seen], html
+
+
+def _asked_triage(
+    bench: Workbench, asked: Server, failed: StepResult, first: Triage, closest: Sequence[Mapping[str, Any]], html: str
+) -> Triage:
+    from ..vision import analyst
+    from ..vision import triage as work
+    from ..vision.answer import BadAnswer
+    from ..vision.usage import Spent
+
+    q = work.question(failed, first, closest, html, bench.secrets.mask)
+    if asked.may_see and failed.screenshot is not None:
+        from ..vision.images import prepare
+
+        png = (bench.home / failed.screenshot.path).read_bytes()
+        q = replace(q, tiles=prepare(png, webp=asked.official)[:1])
+    reply = analyst.ask(asked, q, lambda: Spent(*bench.spent()))
+    found = None
+    if reply.status == "ok":
+        try:
+            found = work.read(reply.text, failed.source)
+        except BadAnswer as error:
+            reply.status, reply.error_type, reply.detail = "bad_json", "BadAnswer", str(error)
+    more = {"summary": found.cause} if found else {}
+    analysis = analyst.analysis(asked, "triage", reply, **more)
+    bench.recorder.analysis(analysis)
+    return replace(found or first, analysis=analysis)
+
+
+def _offline(bench: Workbench, kind: str, summary: str) -> Any:
+    from ..ids import new_id
+    from ..models import Analysis
+
+    analysis = Analysis(new_id(), kind, "offline", "ok", summary=clip(summary, 400))
+    bench.recorder.analysis(analysis)
+    return analysis
+
+
+def _checked(found: Triage, page: OpenPage | None) -> Triage:
+    """The proposal, kept only if it is a step; verified if its element is there alone."""
+    if not found.after:
+        return found
+    try:
+        step = parse(found.after, VERBS)
+    except UsageProblem:
+        return replace(found, after=None)
+    if VERBS[step.verb].command or found.after == found.before:
+        return replace(found, after=None)
+    name = next((p.name for p in VERBS[step.verb].parameters if p.kind == "locator"), None)
+    locator = str(step.arguments.get(name, "")) if name else ""
+    return replace(found, verified=bool(locator and page is not None and page.alone(locator)))
+
+
+def _show_triage(bench: Workbench, found: Triage) -> None:
+    by = found.analysis
+    offline = by is None or by.provider == "offline"
+    about = "from the evidence alone, no model is configured" if offline else f"by {by.model}"  # type: ignore[union-attr]
+    if by is not None and by.status != "ok":
+        about = f"from the evidence alone; the model did not answer: {by.status}, {by.summary}"
+    rows = [("cause", found.cause), ("category", found.kind), ("evidence", found.evidence)]
+    if found.after:
+        seen = "its element is on the page" if found.verified else "its element was not found alone on the page"
+        rows += [("step", f"- {found.before}"), ("repaired", f"+ {found.after}"), ("", seen)]
+        bench.offer(f"%{found.after}")
+    rows.append(("told", about))
+    told = [(name, bench.secrets.mask(value)) for name, value in rows]
+    bundle = display.table(("triage", ""), told)
+    plain = "\n".join(f"  {name:9} {clip(value, 400)}" for name, value in told)
+    bench.emit({**bundle, "text/plain": f"triage\n{plain}"})
+
+
+# ---- generate ---------------------------------------------------------------------------------------
+@command("generate")
+def generate(
+    bench: Workbench,
+    requirement: Rest,
+    *,
+    url: str | None = None,
+    into: Path | None = None,
+    model: str | None = None,
+    allow_foreign: bool = False,
+    allow_custom: bool = False,
+) -> Any:
+    """Write a test from a sentence, over the elements of the page; it is shown and not run.
+
+    Without a model a skeleton is made from the page's form or links.
+
+    Args:
+        requirement: what should be tested
+        url: the page to begin at; the one that is open, if left out
+        into: write a notebook that papermill runs, instead of a cell
+        model: another model than JBTS.vision_generate_model
+        allow_foreign: keep steps that go to other sites
+        allow_custom: keep steps that run JavaScript
+    """
+    from ..vision.generate import lines, opening
+    from ..vision.looking import ask, settle
+
+    if not requirement.strip():
+        raise UsageProblem('%generate needs a sentence: %generate "a customer can order a tray" --url /')
+    if url is not None:
+        bench.run(parse(f"navigate {_quoted(url)}", VERBS))
+    page = OpenPage(bench.session, bench.settings.testid_attribute)
+    settle(page)
+    seen = ask(page, "marks")
+    if not str(seen["url"]).startswith(("http://", "https://")):
+        raise UsageProblem("no web page is open; say where to begin: %generate ... --url ADDRESS")
+    seen["marks"] = [m for m in seen["marks"] if page.alone(str(m["locator"]))]
+    requirement = bench.interpolate(requirement)
+    case, by = _case(bench, _server(bench, model or bench.settings.vision_generate_model), requirement, seen)
+    written = [
+        _parsed(line)
+        for line in lines(case, str(seen["url"]), seen["marks"], foreign=allow_foreign, custom=allow_custom)
+    ]
+    test_case_id = bench.recorder.test_case(case, requirement, by)
+    texts = [opening(case), *(line.text for line in written if not line.left_out)]
+    if into is not None:
+        from ..vision.notebook import write
+
+        write(_place(bench, into), case, texts, str(seen["url"]))
+    else:
+        bench.offer("\n".join(f"%{text}" for text in [*texts, "endtest"]))
+    _preview(bench, case, written, by, into)
+    return {**case, "test_case_id": test_case_id}
+
+
+def _quoted(word: str) -> str:
+    from ..grammar import quote
+
+    return quote(word)
+
+
+def _place(bench: Workbench, into: str) -> File:
+    place = File(into).expanduser()
+    return place if place.is_absolute() else bench.folder / place
+
+
+def _parsed(line: Line) -> Line:
+    """A line that is no step of ours is left out, too."""
+    if line.left_out:
+        return line
+    try:
+        parse(line.text, VERBS)
+    except JBTSError as error:
+        return replace(line, text="", left_out=error.message)
+    return line
+
+
+def _case(bench: Workbench, asked: Server, requirement: str, seen: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The test case and the model that wrote it; a skeleton, and None, where none did."""
+    from ..vision import analyst
+    from ..vision.generate import BadAnswer, question, read, skeleton
+    from ..vision.usage import Spent
+
+    if not asked.asks:
+        case = skeleton(requirement, seen)
+        _offline(bench, "generate", f"a skeleton of {len(case['steps'])} steps, no model is configured")
+        return case, None
+    reply = analyst.ask(asked, question(requirement, seen, bench.secrets.mask), lambda: Spent(*bench.spent()))
+    case = {}
+    if reply.status == "ok":
+        try:
+            case = read(reply.text)
+        except BadAnswer as error:
+            reply.status, reply.error_type, reply.detail = "bad_json", "BadAnswer", str(error)
+    more = {"summary": f"{case['name']}: {len(case['steps'])} steps"} if case else {}
+    analysis = analyst.analysis(asked, "generate", reply, **more)
+    bench.recorder.analysis(analysis)
+    if not case:
+        raise JBTSError(f"no test was written: {analysis.status}, {analysis.summary}")
+    return case, analysis.model
+
+
+def _preview(
+    bench: Workbench, case: Mapping[str, Any], written: Sequence[Line], by: str | None, into: str | None
+) -> None:
+    """What was written, step by step, with what was left out and why."""
+    rows = [
+        (n, line.step["name"] or line.step["step_type"], line.text or "left out", line.left_out or line.doubt)
+        for n, line in enumerate(written, 1)
+    ]
+    author = f"written by {by}" if by else "a skeleton: no model is configured (OPENAI_API_KEY or JBTS.vision_base_url)"
+    where = f"in {into}" if into else "in the next cell"
+    caption = f"{case['name']} \u00b7 {case['priority']} \u00b7 {author} \u00b7 {where}; read it before you run it"
+    caption = bench.secrets.mask(caption)
+    bundle = display.table(("", "step", "line", "look at"), rows, caption=caption)
+    plain = "\n".join(f"  {n}. {line}{f'   ({doubt})' if doubt else ''}" for n, _, line, doubt in rows)
+    bench.emit({**bundle, "text/plain": f"{caption}\n{plain}"})

@@ -1,0 +1,175 @@
+"""The offline layer: every rule, run over the page as it is. No key, no model, no other host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..grammar import clip
+from ..ids import new_id
+from ..models import Analysis, Box, ConsoleMessage, Finding, NetworkRequest
+from . import axe, pixels
+from .links import LinkCheck
+from .looking import Page, Picture, ask
+from .rules import RULES, SEVERITIES
+
+MOST = 200
+_ABORTED = ("net::ERR_ABORTED", "ERR_BLOCKED_BY_CLIENT", "NS_BINDING_ABORTED")
+_SKEW = 0.05  # seconds by which the browser's two clocks may differ
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen: the finished analysis, and the picture it belongs to."""
+
+    analysis: Analysis
+    picture: Picture
+    facts: dict[str, Any]
+
+
+def analyze(
+    page: Page,
+    picture: Picture,
+    kind: str = "general",
+    *,
+    scope: Any = None,
+    settled: bool = True,
+    with_axe: bool = True,
+    check_links: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Sight:
+    """Look at the page with every rule.
+
+    Args:
+        picture: as the page was when it had settled.
+        kind: ``error`` leaves out axe and the layout; ``general`` and ``ui_validation`` look at everything.
+        scope: an element; what lies outside it is not looked at.
+        settled: whether the page came to rest.
+    """
+    begun = clock()
+    seen = ask(page, "look", el=scope)
+    asked = LinkCheck(seen["links"] if check_links and scope is None else ())
+    found = [*_of_page(seen), *_of_dom(seen)]
+    image = pixels.opened(picture.png)
+    if scope is None and not seen["empty"] and pixels.one_colour(image):
+        found.append(_finding("blank-picture", "the page has text, but its picture is one colour", str(seen["url"])))
+    if with_axe and kind != "error" and not seen["empty"]:
+        answer = axe.run(page, scope)
+        found += axe.findings(answer)
+        doubts = [node for rule in answer["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
+        found += pixels.measured_contrast(picture, image, doubts)
+    if scope is None:
+        console, requests = page.messages()
+        found += _of_messages(seen, console, requests)
+        found += _of_links(asked)
+    if kind == "error":
+        wanted = {
+            "http_error",
+            "error_text",
+            "blank",
+            "console",
+            "network",
+            "broken_image",
+            "placeholder",
+            "encoding",
+            "spinner",
+        }
+        found = [f for f in found if f.category in wanted]
+    placed = tuple(placed_on(picture, f) for f in ordered(found)[:MOST])
+    analysis = Analysis(
+        analysis_id=new_id(),
+        kind=kind,
+        provider="offline",
+        status="ok",
+        summary=summary(placed, settled),
+        findings=placed,
+        latency_ms=(clock() - begun) * 1000,
+    )
+    return Sight(analysis, picture, seen)
+
+
+def ordered(found: Sequence[Finding]) -> list[Finding]:
+    """Worst first; what two rules say of the same element in the same words once."""
+    once: dict[tuple[str, str | None, str], Finding] = {}
+    for f in found:
+        once.setdefault((f.category, f.locator, f.message), f)
+    return sorted(once.values(), key=lambda f: (not f.grounded, SEVERITIES.index(f.severity)))
+
+
+def placed_on(picture: Picture, finding: Finding) -> Finding:
+    """The finding with its box measured from the picture's corner."""
+    if finding.box is None:
+        return finding
+    b = finding.box
+    return replace(
+        finding,
+        box=Box(round(b.x - picture.left, 1), round(b.y - picture.top, 1), round(b.width, 1), round(b.height, 1)),
+    )
+
+
+def summary(found: Sequence[Finding], settled: bool = True) -> str:
+    """The findings in a sentence."""
+    late = "" if settled else "; the page was still changing"
+    if not found:
+        return f"nothing wrong was found{late}"
+    counts = {s: sum(f.severity == s for f in found) for s in SEVERITIES}
+    told = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    return f"{len(found)} finding{'' if len(found) == 1 else 's'} ({told}): {clip(found[0].message, 160)}{late}"
+
+
+def _finding(rule: str, message: str, evidence: str = "", **more: Any) -> Finding:
+    known = RULES[rule]
+    fields: dict[str, Any] = {"category": known.category, "severity": known.severity, "source": known.source} | more
+    return Finding(message=message, evidence=clip(evidence, 400), rule=rule, **fields)
+
+
+def _of_page(seen: dict[str, Any]) -> Iterator[Finding]:
+    status = seen["status"]
+    if str(seen["url"]).startswith("chrome-error:"):
+        yield _finding("http-status", "the page could not be opened at all", str(seen["url"]))
+    elif status is not None and int(status) >= 400:
+        yield _finding(
+            "http-status", f"the page was answered with HTTP status {int(status)}", f"{status} {seen['url']}"
+        )
+
+
+def _of_dom(seen: dict[str, Any]) -> Iterator[Finding]:
+    for f in seen["findings"]:
+        box = f["box"]
+        place = Box(box["x"], box["y"], box["width"], box["height"])
+        yield _finding(f["rule"], str(f["message"]), str(f["evidence"]), locator=f["locator"] or None, box=place)
+
+
+def _of_messages(
+    seen: dict[str, Any], console: Sequence[ConsoleMessage], requests: Sequence[NetworkRequest]
+) -> Iterator[Finding]:
+    """Errors and failed requests of this page: what was said before it began belongs to another."""
+    began, told = float(seen["began"]) - _SKEW, set()
+    for m in console:
+        if m.level == "error" and m.ts >= began and m.text not in told:
+            told.add(m.text)
+            yield _finding("console", f"an error in the console: {clip(m.text, 120)}", f"{m.text} {m.url}")
+    broken, here = set(seen["broken"]), str(seen["url"]).partition("#")[0]
+    for q in requests:
+        if not q.failed or q.ts < began or q.url in broken or q.url in told or q.url.partition("#")[0] == here:
+            continue
+        if any(word in q.text for word in _ABORTED):
+            continue
+        told.add(q.url)
+        how = f"answered {q.status}" if q.status else q.text or "had no answer"
+        severity = "serious" if q.status is None or q.status >= 500 else "moderate"
+        yield _finding(
+            "request",
+            f"a request failed: {q.method} {clip(q.url, 100)} {how}",
+            f"{q.method} {q.url} {how}",
+            severity=severity,
+        )
+
+
+def _of_links(asked: LinkCheck) -> Iterator[Finding]:
+    for link, status in asked.dead().items():
+        yield _finding(
+            "dead-link", f"a link leads nowhere: {clip(link, 100)} is answered with {status}", f"{status} {link}"
+        )

@@ -1,0 +1,223 @@
+"""The offline rules: each with an id, what it finds, how bad that is, and what it stays silent about.
+
+The rules about a page's layout and words run in the page (``scripts/``), those about its answers, console,
+requests and picture in this folder. ``docs/vision.md`` is made from this list, and a test holds a page with each defect
+and one that almost has it against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Severity = Literal["critical", "serious", "moderate", "minor"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "serious", "moderate", "minor")
+CATEGORIES = (
+    "http_error", "error_text", "blank", "clipped_text", "overlap", "off_screen", "overflow", "broken_image",
+    "covered", "spinner", "encoding", "placeholder", "contrast", "label", "accessibility", "console", "network",
+    "layout", "content", "other",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One check. ``finds`` and ``passes`` are its two halves in the reference."""
+
+    id: str
+    category: str
+    severity: Severity
+    source: str
+    finds: str
+    passes: str
+
+
+_ALL = (
+    Rule(
+        "http-status",
+        "http_error",
+        "critical",
+        "network",
+        finds="The page itself was answered with status 400 or more, or not at all.",
+        passes="A page that only speaks of a status.",
+    ),
+    Rule(
+        "dead-link",
+        "http_error",
+        "moderate",
+        "network",
+        finds=(
+            "A link to the same site is answered with 404, 410 or 5xx (asked without cookies, at most 24 links, 0.8 s)."
+        ),
+        passes="Links that need signing in, other sites, anything that sounds like signing out or deleting.",
+    ),
+    Rule(
+        "error-text",
+        "error_text",
+        "serious",
+        "dom",
+        finds="A program's error or a sentence that something failed stands on the page.",
+        passes="Code samples, prose about errors, headings of articles, questions, links, hidden messages.",
+    ),
+    Rule(
+        "blank",
+        "blank",
+        "critical",
+        "dom",
+        finds="Nothing can be seen: no text, picture or control.",
+        passes="A canvas, a video, a background picture.",
+    ),
+    Rule(
+        "blank-main",
+        "blank",
+        "moderate",
+        "dom",
+        finds="The main part of the page is empty.",
+        passes="An empty state that says so.",
+    ),
+    Rule(
+        "blank-picture",
+        "blank",
+        "serious",
+        "pixels",
+        finds="The page has text, but its picture is one colour.",
+        passes="Sparse pages.",
+    ),
+    Rule(
+        "clipped-text",
+        "clipped_text",
+        "serious",
+        "dom",
+        finds="Text is cut off by its box, and nothing leads to the rest.",
+        passes=(
+            "An ellipsis, a line clamp, a title, a scrolling box, a carousel, a teaser that opens or fades, text "
+            "for screen readers."
+        ),
+    ),
+    Rule(
+        "text-spills",
+        "overflow",
+        "moderate",
+        "dom",
+        finds="Text runs out of the box drawn around it.",
+        passes="Badges placed outside on purpose.",
+    ),
+    Rule(
+        "overlap",
+        "overlap",
+        "serious",
+        "dom",
+        finds="Two texts are drawn over each other, or a box hides half of a text.",
+        passes="Badges, sticky and fixed bars, opened menus and dialogs, layers, watermarks, turned cards.",
+    ),
+    Rule(
+        "off-screen",
+        "off_screen",
+        "serious",
+        "dom",
+        finds="Text reaches out of the page where nobody can scroll to.",
+        passes=(
+            "Closed menus and drawers, skip links, slides, text for screen readers, a page locked behind a dialog."
+        ),
+    ),
+    Rule(
+        "overflow",
+        "overflow",
+        "serious",
+        "dom",
+        finds="The page is wider than the window and scrolls sideways.",
+        passes="Boxes that scroll by themselves, pages that snap sideways.",
+    ),
+    Rule(
+        "broken-image",
+        "broken_image",
+        "serious",
+        "dom",
+        finds="A picture did not load.",
+        passes="Lazy pictures not there yet, pictures without a source, counting pixels.",
+    ),
+    Rule(
+        "stretched-image",
+        "layout",
+        "minor",
+        "dom",
+        finds="A picture is drawn in another shape than its own.",
+        passes="Pictures fitted with object-fit, drawings, spacers.",
+    ),
+    Rule(
+        "covered",
+        "covered",
+        "serious",
+        "dom",
+        finds="A control lies under something else and cannot be pressed.",
+        passes="Dialogs, menus, bars that go away by scrolling or closing, labels, controls turned off.",
+    ),
+    Rule(
+        "spinner",
+        "spinner",
+        "serious",
+        "dom",
+        finds="Something is still loading after the page has settled (3 s at most).",
+        passes="Skeletons that end, pulsing dots, progress with a value.",
+    ),
+    Rule(
+        "encoding",
+        "encoding",
+        "serious",
+        "dom",
+        finds="Text in a wrong encoding: mojibake, replacement characters, entities and escapes shown as such.",
+        passes="Code samples, quotes, other languages.",
+    ),
+    Rule(
+        "placeholder",
+        "placeholder",
+        "serious",
+        "dom",
+        finds=(
+            "A value was never filled in: {{x}}, [object Object], undefined, NaN, null, Invalid Date, a "
+            "translation's key."
+        ),
+        passes="Code samples, quotes, prose in which such a word means something.",
+    ),
+    Rule(
+        "axe",
+        "accessibility",
+        "serious",
+        "axe",
+        finds="A rule of axe-core for WCAG 2.1 A and AA is broken; the severity is axe's own.",
+        passes="What axe cannot decide is minor; contrast it cannot decide is measured in the picture.",
+    ),
+    Rule(
+        "contrast-measured",
+        "contrast",
+        "serious",
+        "pixels",
+        finds="Text on a picture or gradient is too close to what lies behind it.",
+        passes="Anything near the limit.",
+    ),
+    Rule(
+        "console",
+        "console",
+        "moderate",
+        "console",
+        finds="The page wrote an error into the console, or a script threw.",
+        passes="Warnings and lower, messages of earlier pages.",
+    ),
+    Rule(
+        "request",
+        "network",
+        "moderate",
+        "network",
+        finds="A request of the page failed; serious where the server answered 5xx.",
+        passes="Requests the page gave up itself, a picture that is reported as broken.",
+    ),
+)
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rule in _ALL})
+"""Every offline rule by its id."""
+
+
+def worse(severity: str, than: str) -> bool:
+    """Whether a severity is at least as bad as another."""
+    return SEVERITIES.index(severity) <= SEVERITIES.index(than)

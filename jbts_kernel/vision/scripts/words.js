@@ -1,0 +1,120 @@
+// What is wrong with what the page says: errors of the machine's, wrong encodings, values that were never
+// filled in. Texts are judged block by block, as a person reads them; code samples and prose about errors
+// are what these rules must not take for errors.
+const NONE = "(?:undefined|NaN|null)";
+const alertLike = (el) => anyAncestor(el, (e) => /^(alert|status|alertdialog)$/.test(e.getAttribute("role") || "") || /(^|[-_\s])(error|danger|alert|exception|failure|fatal|crash|oops)/i.test(typeof e.className === "string" ? e.className : ""));
+function prose(el) {  // inside something written to be read: several long paragraphs
+  const home = el.closest("article,main,[role=main],[role=article],.post,.article,.content") || document.body;
+  return [...home.querySelectorAll("p,li,dd")].filter((p) => p.textContent.trim().length > 90).length >= 2;
+}
+const documented = (el) => { const home = el.closest("table,dl,ul,ol,article,section") || el; return Boolean(home.querySelector("code,pre,kbd,samp")); };
+const QUOTED = /^["'\u201c\u201d\u2018\u2019\u00ab`(]/;
+const inQuotes = (text, found) => { const before = text[found.index - 1] || "", after = text[found.index + found[0].length] || ""; return /["'\u201c\u2018\u00ab`]/.test(before) && /["'\u201d\u2019\u00bb`]/.test(after); };
+
+// ---- errors -----------------------------------------------------------------------------------------------
+const THROWN = [
+  /^(?:[Uu]ncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
+  /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
+  /^Cannot (?:GET|POST|PUT|DELETE) \/\S*$/, /\bWhitelabel Error Page\b/, /^You have an error in your SQL syntax/i, /^(?:Segmentation fault|panic: )/, /^(?:Unhandled|Uncaught) (?:Runtime )?(?:Error|Exception|rejection)\b/i, /^(?:Error )?HTTP(?:\/\d(?:\.\d)?)? (?:4|5)\d\d\b/,
+];
+const STATUS = "(?:bad request|unauthori[sz]ed|forbidden|not found|page not found|method not allowed|too many requests|internal (?:server )?error|server error|not implemented|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)";
+const FAILED = [
+  new RegExp(`^(?:http )?(?:error)?[\\s:#-]*(?:4|5)\\d\\d\\b[\\s:|\\u2013\\u2014-]*(?:error[\\s:-]*)?${STATUS}`, "i"), /^(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|application error|server error)\b/i, /^error\s*(?:code)?[\s:#-]*[45]\d\d\b/i,
+  /^(?:(?:oops|uh[- ]oh|whoops|sorry|we'?re sorry|error)[\s,!.:\u2026-]*)?(?:but )?(?:something went (?:terribly )?wrong|an? (?:unexpected |unknown |internal |server |fatal )?error (?:has )?occurr?ed|there was an? (?:error|problem) (?:loading|while|processing|with your request|fetching))/i,
+  /^(?:(?:oops|sorry|error)[\s,!.:-]*)?(?:we )?(?:failed|unable|could(?: not|n't)|couldn\u2019t|can(?:not|'t|\u2019t)) (?:to )?(?:be )?(?:load|fetch|retrieve|connect|reach|process your|complete your request|display)\b/i,
+  /^[\w' \u2019-]{2,40} (?:could not|couldn't|couldn\u2019t|cannot|failed to) (?:be )?load(?:ed)?\b/i, /^(?:oops|uh[- ]oh|whoops)\s*[!.\u2026]*$/i, /^(?:network error|failed to fetch|networkerror when attempting|load failed|connection refused)\b/i, /^(?:this|the) page (?:isn.t working|could not be found|cannot be found|you (?:requested|are looking for) (?:could not|cannot|can't) be found)/i,
+  /^page not found\b/i, /^(?:database|connection|server|system|fatal|critical|runtime|unknown|unexpected) error\b\s*(?:[:.!(\u2013-]|$)/i,
+];
+const NAVIGATIONAL = "a,summary,dt,label,option,nav,th,caption,figcaption,blockquote,q,cite,address,time";
+function errorTexts(all) {
+  for (const b of all) {
+    if (isCode(b.el) || b.pieces.every((p) => isCode(p.el) || matchesUp(p.el, NAVIGATIONAL))) continue;
+    const thrown = b.text.length < 3000 && THROWN.find((p) => p.test(b.text));
+    if (thrown && (!prose(b.el) || alertLike(b.el)) && !QUOTED.test(b.text)) { report("error-text", b.el, `an error of the program is shown: ${clip(b.text, 80)}`, b.text); continue; }
+    if (b.text.length > 180) continue;
+    const failed = FAILED.map((p) => p.exec(b.text)).find(Boolean);
+    if (!failed || b.text[failed[0].length] === "?" || /\?\s*$/.test(b.text) || (prose(b.el) && !alertLike(b.el))) continue;
+    report("error-text", b.el, `the page says that something failed: ${clip(b.text, 80)}`, b.text);
+  }
+}
+function stackTraces() {  // a trace in <pre> on a page that is nothing but an error
+  for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
+    const text = fold(pre.textContent);
+    if (!pre.querySelector("code") && THROWN.slice(0, 4).some((p) => p.test(text))) report("error-text", pre, `an error of the program is shown: ${clip(text, 80)}`, text);
+  }
+}
+
+// ---- encodings --------------------------------------------------------------------------------------------
+const CP1252 = "\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178";
+const TAIL = `[\\u0080-\\u00bf${CP1252}]`;
+const MOJIBAKE = new RegExp(`[\\u00c2\\u00c3]${TAIL}|\\u00e2${TAIL}${TAIL}|\\u00f0${TAIL}{3}|\\u00ef\\u00bb\\u00bf|(?:[\\u00c4\\u00c5\\u00ce\\u00cf\\u00d0\\u00d1]${TAIL}){2}|\\u00e2\\u20ac`, "u");
+const ENTITY = /&(?:amp|lt|gt|quot|apos|nbsp|copy|reg|euro|pound|hellip|ndash|mdash|[lr][sd]quo|[aeiouAEIOU](?:acute|grave|uml|circ)|ntilde|ccedil|szlig|#\d{2,5}|#x[0-9a-fA-F]{2,5});/;
+const LETTERS = /\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|[A-Za-z]{2,}%20[A-Za-z]{2,}/;
+function encodings(all) {
+  for (const b of all) {
+    const pieces = b.pieces.filter((p) => !isCode(p.el) && !matchesUp(p.el, "q,[translate=no]"));
+    const text = fold(pieces.map((p) => p.node.data).join(" "));
+    for (const pattern of [MOJIBAKE, /\ufffd/, ENTITY, LETTERS]) {
+      const hit = pattern.exec(text);
+      if (!hit || inQuotes(text, hit) || (pattern !== MOJIBAKE && (documented(b.el) || /[(]\s*$/.test(text.slice(0, hit.index)))) || (pattern === LETTERS && /[:/.]\S*$/.test(text.slice(0, hit.index)))) continue;
+      if (pattern === MOJIBAKE && documented(b.el) && prose(b.el)) continue;
+      report("encoding", b.el, `text in a wrong encoding: ${clip(text, 80)}`, text);
+      break;
+    }
+  }
+}
+
+// ---- values never filled in ---------------------------------------------------------------------------------
+const TEMPLATE = [/\{\{\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
+const OBJECT = /\[object (?:Object|Array|Undefined|Null|HTML\w+|Promise|Map|Set|Date|Function)\]/;
+const SINGLE = /(?:^|[\s,(:])\{(?:\d|[a-z][A-Za-z0-9_.]{1,30})\}(?=$|[\s,.!?):])/;
+const PRINTF = /(?:^|[A-Za-z,:] )%(?:s|d|i|\d\$s)(?=$|[\s.,!:])/;
+const KEY = /^(?=.*[a-z])(?!www\.)[a-z][a-z0-9_-]*(?:\.[a-z][A-Za-z0-9_-]*){2,}$/i;
+const KEY2 = /^[a-z][a-zA-Z0-9_]*\.(?:[a-z]\w*_\w+|title|subtitle|label|button|heading|header|description|placeholder|message|submit|greeting|welcome|text|cta)$/;
+const DOMAIN = /\.(?:com|org|net|io|dev|app|co|uk|de|fr|eu|gov|edu|js|ts|py|md|txt|json|html?|css|png|jpe?g|svg|pdf|zip|csv|test|example|local)$/i;
+const BARE = [
+  new RegExp(`[$\\u20ac\\u00a3\\u00a5]\\s?-?(?:${NONE}|Infinity)\\b`), new RegExp(`\\b(?:${NONE}|Infinity)\\s?(?:%|[$\\u20ac\\u00a3\\u00a5]|\\u00b0)`), new RegExp(`\\b${NONE}\\s*(?:/|of)\\s*(?:\\d|${NONE})`), new RegExp(`\\d\\s*(?:/|of)\\s*${NONE}\\b`),
+  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`, "i"),
+  new RegExp(`^(?:hello|hi|hey|dear|welcome(?: back)?|thanks|thank you|good (?:morning|evening|afternoon)|(?:signed|logged) in as|by|hallo|bonjour|hola)[,:]?\\s+(?:${NONE}|None)\\b`, "i"),
+];
+const LABELLED = new RegExp(`^[^:.?!]{1,40}:\\s*#?${NONE}\\s*[.,;)!]?$`), INNER = new RegExp(`\\b(?:page|step|item|items|qty|quantity|total|subtotal|price|age|size|order|room|score|rating|balance|id)\\s*[:#]?\\s*#?${NONE}\\b`, "i"), PARENS = new RegExp(`\\(${NONE}\\)`);
+const EXACT = new RegExp(`^(?:${NONE}|\\[object Object\\])$`), INVALID = /\bInvalid Date\b|\bNaN[-/.:]NaN/;
+const PROSE_WORDS = /\b(?:is|are|was|be|returns?|means?|means|becomes|called|value|operator|hypothesis|result of|divid\w+|slope|left|remains?|stays?|considered)\s+(?:an?\s+)?(?:undefined|null|NaN)\b/i;
+function unfilled(all) {
+  const say = (el, text, value) => report("placeholder", el, `a value was never filled in: ${clip(text, 80)}`, value || text);
+  for (const b of all) {
+    const pieces = b.pieces.filter((p) => !isCode(p.el) && !matchesUp(p.el, "[translate=no],q"));
+    if (!pieces.length) continue;
+    const text = fold(pieces.map((p) => p.node.data).join("\u0001")).replace(/\u0001/g, pieces.length === b.pieces.length ? "" : " ");
+    const plain = pieces.length === b.pieces.length ? b.text : text;
+    const template = TEMPLATE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
+    if (template) { say(b.el, plain, template[0]); continue; }
+    const object = OBJECT.exec(plain);
+    if (object && !inQuotes(plain, object) && !(documented(b.el) && prose(b.el))) { say(b.el, plain, object[0]); continue; }
+    if (INVALID.test(plain) && !documented(b.el) && !/Invalid Date\s*[:(]/.test(plain) && plain.length < 120) { say(b.el, plain); continue; }
+    if (plain.length < 120 && !documented(b.el)) {
+      const single = SINGLE.exec(plain) || PRINTF.exec(plain);
+      if (single && !inQuotes(plain, single) && !prose(b.el)) { say(b.el, plain, single[0].trim()); continue; }
+      if ((KEY.test(plain) || KEY2.test(plain)) && !DOMAIN.test(plain) && !/@|\d{2}/.test(plain) && !b.el.closest("a[href^=http],a[href^=mailto]")) { say(b.el, plain); continue; }
+    }
+    if (documented(b.el) || PROSE_WORDS.test(plain)) continue;
+    const bare = BARE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
+    if (bare && plain.length < 200) { say(b.el, plain, bare[0].trim()); continue; }
+    if (plain.length < 80 && (LABELLED.test(plain) || INNER.test(plain) || PARENS.test(plain)) && !prose(b.el)) { say(b.el, plain); continue; }
+    const exact = pieces.find((p) => EXACT.test(p.text) && !/^(H[1-6]|DT|TH|DFN|OPTION|EM|I|Q|CITE|MARK)$/.test(p.el.nodeName) && !p.el.closest("dfn,dt,th,nav"));
+    if (exact && (plain.length < 60 || exact.el !== b.el) && !(prose(b.el) && plain.length > 60)) say(exact.el, plain, exact.text);
+  }
+  for (const el of every("input:not([type=hidden]):not([type=password]),textarea")) {
+    if (!drawn(el) || isCode(el) && el.nodeName !== "TEXTAREA") continue;
+    for (const value of [el.value, el.placeholder]) if (value && (EXACT.test(fold(value)) || (el.nodeName === "INPUT" && (OBJECT.test(value) || /^\{\{.{1,60}\}\}$/.test(value))))) { say(el, value); break; }
+  }
+  for (const el of every("img[alt],a[href],[aria-label],[title]")) {
+    if (!drawn(el)) continue;
+    const href = el.getAttribute("href") || "";
+    const wrong = [el.getAttribute("alt"), el.getAttribute("aria-label"), el.getAttribute("title")].find((v) => v && (EXACT.test(v) || /^\{\{.{1,60}\}\}$/.test(v)));
+    if (wrong) say(el, `${wrong} (an attribute)`, wrong);
+    else if (/(^|[/=])(undefined|NaN|\[object(?:%20| )Object\]|\{\{.+\}\})($|[/?#&])/.test(href)) say(el, `a link to ${href}`, href);
+  }
+  const title = document.title;
+  if (OBJECT.test(title) || /\{\{.{1,60}\}\}|\$\{\w+\}/.test(title) || EXACT.test(title.trim()) || new RegExp(`(?:^|[-|\u2013:] )${NONE}(?: [-|\u2013:]|$)`).test(title)) say(document.documentElement, `the page's title: ${title}`, title);
+}
