@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .store.queries import Results
 
 
+_NONE = {"usage": "no AI call was made yet", "failures": "nothing failed", "flaky": "no test is flaky"}
+
+
 class Shown:
     """A table that shows itself in a cell and can be read: ``columns`` and ``rows``."""
 
@@ -149,7 +152,7 @@ class Answers:
                 self.emit(drawn)
         elif table.rows:
             self.tell("charts need altair, pandas and vl-convert", detail="pip install 'jbts-kernel[analyst]'")
-        empty = "no AI call was made yet" if view == "usage" else f"no {view} results yet"
+        empty = _NONE.get(view, "no results yet; run a step")
         return self.answer(table, empty=empty, without=HIDDEN)
 
     def health(self) -> list[tuple[str, str, str]]:

@@ -470,7 +470,7 @@ def convert(parameter: Parameter, value: Any) -> Any:
         if "${" in value:
             return value
     elif not isinstance(value, (int, float, os.PathLike)) and not (
-        parameter.kind == "json" or (parameter.kind == "names" and isinstance(value, (list, tuple)))
+        parameter.kind in ("json", "chart") or (parameter.kind == "names" and isinstance(value, (list, tuple)))
     ):
         raise UsageProblem(f"{name} takes a text, a number or a path, not {type(value).__name__}", word=name)
     if parameter.kind == "choice" and value not in parameter.choices:

@@ -316,6 +316,22 @@ class Workbench(Answers):
         mark = session.browser.signals.mark()
         self._marks[user] = Marks(mark, mark)
 
+    def open_browser(self, user: str, spec: LaunchSpec) -> Session:
+        """Give a user this browser, a clean context of it, and go on as that user. Where it does not start,
+        everything stays as it was."""
+        before = self.user, self.specs, self.sessions
+        old = self.sessions.get(user)
+        self.user, self.specs = user, {**self.specs, user: spec}
+        self.sessions = {name: known for name, known in self.sessions.items() if name != user}
+        try:
+            session = self.session
+        except BaseException:
+            self.user, self.specs, self.sessions = before
+            raise
+        if old is not None:
+            old.close()
+        return session
+
     def _lost(self, session: Session, gone: bool = False) -> None:
         """A browser died, or a page in it: forget it and everything in it; the next step starts anew and
         says so. Where only the driver died, the next step replaces that. ``gone`` means it was tried."""

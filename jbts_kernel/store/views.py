@@ -79,7 +79,7 @@ _FIRST = ", ".join(
 
 FAILURES = View(
     "failures",
-    "One row for each execution that ended badly, with the first step that did.",
+    "One row for each execution that went badly, ended or not, with the first step that did.",
     (
         ("execution_id", "The execution."),
         ("run_id", "The run it belongs to."),
@@ -88,7 +88,7 @@ FAILURES = View(
         ("notebook", "The notebook."),
         ("browser", "The browser's name."),
         ("attempt", "1 for the first try."),
-        ("status", "failed, error or aborted."),
+        ("status", "failed, error or aborted; running where a step failed and the test goes on."),
         ("started_at", "When the execution began."),
         ("duration_ms", "Milliseconds it took."),
         ("error_type", "The class of the error."),
@@ -110,7 +110,8 @@ FAILURES = View(
         coalesce(e.error_message, s.error_message) AS error_message, s.step_id, s.name AS step_name, s.verb,
         s.locator, s.url, s.error_fingerprint, s.screenshot
     FROM executions e LEFT JOIN first_bad USING (execution_id)
-    WHERE e.{NOT_PASSED} AND e.status IN {BAD} ORDER BY e.started_at DESC
+    WHERE e.{NOT_PASSED} AND (e.status IN {BAD} OR (e.status = 'running' AND s.step_id IS NOT NULL))
+    ORDER BY e.started_at DESC
     """,
 )
 

@@ -109,9 +109,8 @@ def browser(
         if any((browser_name, headless, headed, viewport, grid, arg, device, as_)):
             raise UsageProblem("--attach takes over a browser as it is; leave the other options out")
         return _attach(bench)
-    spec = bench.spec
-    bench.user = as_ or "main"
-    spec = bench.specs.get(bench.user, spec)  # a new user is given what the one before has
+    user = as_ or "main"
+    spec = bench.specs.get(user, bench.spec)  # a new user is given what the one before has
     if browser_name:
         spec = replace(spec, browser=check_browser(browser_name, grid or spec.grid))
     if headless or headed:
@@ -129,18 +128,15 @@ def browser(
                 f"unknown device {device!r}; " + (f"did you mean {near}?" if near else "use " + ", ".join(DEVICES))
             )
         spec = replace(spec, device=device.lower())
-    bench.specs[bench.user] = spec
-    old = bench.sessions.pop(bench.user, None)
-    if old is not None:
-        old.close()
     try:
-        session = bench.session
+        session = bench.open_browser(user, spec)
     except StepProblem as problem:
         raise JBTSError(problem.message, hints=problem.hints) from None
-    size = "x".join(str(n) for n in spec.viewport)
-    window = "headless" if spec.headless else "with a window"
-    user = f", user {bench.user}" if bench.user != "main" else ""
-    return bench.tell(f"{session.browser.name} {session.browser.version}, {size}, {window}{user}")
+    screen = DEVICES.get(spec.device or "")
+    size = f"{screen.width}x{screen.height}" if screen else f"{spec.viewport[0]}x{spec.viewport[1]}"
+    window = spec.device or ("headless" if spec.headless else "with a window")
+    who = f", user {user}" if user != "main" else ""
+    return bench.tell(f"{session.browser.name} {session.browser.version}, {size}, {window}{who}")
 
 
 def _attach(bench: Workbench) -> Any:

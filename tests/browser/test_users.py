@@ -87,3 +87,16 @@ def test_the_first_step_says_what_the_browser_took(own_browser: Callable[..., Tr
     trial.open("buttons.html")
     assert trial.row()["browser_ms"] == 0
     assert "starting the browser" not in trial.card().text
+
+
+def test_a_browser_that_does_not_start_changes_nothing(own_browser: Callable[..., Trial]) -> None:
+    """Who asks for a browser that is not there goes on in the one there is."""
+    trial = own_browser()
+    trial.open("labels.html")
+    missing = next(name for name in ("edge", "firefox", "safari") if find_driver(name) is None)
+    for line in (f"browser {missing}", f"browser {missing} --as other"):
+        with pytest.raises(JBTSError, match=missing):
+            trial.bench.line(line)
+        assert trial.bench.user == "main"
+        assert trial("evaluate document.title") == "Labels"
+    assert "other" not in trial.bench.specs

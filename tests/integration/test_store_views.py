@@ -156,6 +156,16 @@ def test_failures(project: Project) -> None:
     assert rows[1]["url"] == "http://a/" and rows[1]["error_fingerprint"] == "fp" and rows[1]["screenshot"] == "p"
 
 
+def test_failures_of_a_test_that_goes_on(project: Project) -> None:
+    """A step that failed is there while its test is still running; a test that runs well is not."""
+    for execution in ("bad", "good"):
+        project.emit("execution.started", {"test_name": execution, "history_id": execution}, execution=execution)
+    failed = project.step("bad", "failed", error_message="no #go")
+    project.step("good")
+    rows = project.results.rows("SELECT execution_id, status, step_id FROM failures").rows
+    assert rows == (("bad", "running", failed),)
+
+
 def test_failure_clusters(project: Project) -> None:
     """Failing steps with one fingerprint are one row that counts steps, executions and tests."""
     for test, message in (("a", "waited 1 s"), ("a", "waited 2 s"), ("b", "waited 3 s")):
