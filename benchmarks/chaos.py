@@ -28,6 +28,10 @@ from jbts_kernel.store.publish import ensure, publish
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+HELD_S, RETIRE_S = 5.0, 20.0
+"""How long a connection is held open, and how old a merged segment is when it leaves the spool (a day, in use). A
+connection must not be held for longer than that: its generation does not know what was merged after it."""
+
 WRITER = """
 import sys, time
 from pathlib import Path
@@ -51,7 +55,7 @@ import sys
 from pathlib import Path
 from jbts_kernel.store.publish import publish
 while True:
-    publish(Path(sys.argv[1]), retire_after_s=1)
+    publish(Path(sys.argv[1]), retire_after_s=float(sys.argv[2]))
 """
 
 
@@ -83,7 +87,7 @@ def chaos(home: Path, notes: Path, seconds: float, *, writers: int = 4, seed: in
         return python(WRITER, home, names[-1], notes / names[-1])
 
     def publisher() -> subprocess.Popen[bytes]:
-        return python(PUBLISHER, home)
+        return python(PUBLISHER, home, RETIRE_S)
 
     makers: list[Callable[[], subprocess.Popen[bytes]]] = [*[writer] * writers, publisher]
     running = [make() for make in makers]
@@ -102,7 +106,7 @@ def chaos(home: Path, notes: Path, seconds: float, *, writers: int = 4, seed: in
                     held = duckdb.connect()
                     held.execute(f"ATTACH '{database}' AS kept (READ_ONLY)")
                     held.execute("USE kept")
-                    held_until, held_seen = time.monotonic() + 5, 0.0
+                    held_until, held_seen = time.monotonic() + HELD_S, 0.0
                 held_seen = _look(held, held_seen, report)
                 report.held_reads += 1
                 if time.monotonic() > held_until:

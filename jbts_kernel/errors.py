@@ -29,7 +29,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .models import StepResult
+    from .models import Box, StepResult
 
 
 class JBTSError(Exception):
@@ -71,8 +71,18 @@ class StepFailed(JBTSError):
         self.result = result
 
 
+class Interrupted(KeyboardInterrupt):
+    """A step was interrupted. An interrupt like any other, told in one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KeyboardInterrupt: {self}"]
+
+
 class StepProblem(JBTSError):
-    """Something a verb ran into. The pipeline records it and raises :class:`StepFailed`."""
+    """Something a verb ran into. The pipeline records it and raises :class:`StepFailed`. ``box`` is the
+    element it is about, where it is on the picture."""
+
+    box: Box | None = None
 
 
 class ExpectationFailed(StepProblem):

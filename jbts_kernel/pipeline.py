@@ -317,6 +317,8 @@ def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: 
             if acted and session.dialog is None and outcome.error is None:
                 _let_arrive(stage)
             session.settle_signals()
+            if acted:
+                stage.note = stage.note or _opened(session)
         if not left_loading and session.dialog is None:
             _look(around, stage, signature, outcome.error is not None, seen)
             return
@@ -328,6 +330,13 @@ def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: 
     dialog = session.dialog
     if dialog is not None:
         stage.note = stage.note or f"{dialog.kind} {dialog.text[:80]!r} is open: %dialog accept or %dialog dismiss"
+
+
+def _opened(session: Session) -> str:
+    """What to do about a tab that the step opened; the session stays where it was."""
+    tabs = session.tabs
+    fresh = next((number for number, handle in enumerate(tabs) if handle not in session.tabs_before), None)
+    return "" if fresh is None or tabs[fresh] == session.handle else f"tab {fresh} opened: %tab {fresh} goes there"
 
 
 def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool, seen: _Seen) -> None:

@@ -90,10 +90,15 @@ class Stage:
     ) -> dict[str, Any]:
         """Wait until a condition of the located element holds; raises ``failure`` when time is up."""
         begun = self.deadline.elapsed
-        answer = actionability.condition(
-            self.session, locator, self.deadline, word=word, argument=argument, value=value, negated=negated,
-            first=self.step.options.first, testid=self.settings.testid_attribute, failure=failure,
-        )  # fmt: skip
+        try:
+            answer = actionability.condition(
+                self.session, locator, self.deadline, word=word, argument=argument, value=value, negated=negated,
+                first=self.step.options.first, testid=self.settings.testid_attribute, failure=failure,
+            )  # fmt: skip
+        except StepProblem as problem:
+            self.box = problem.box
+            self.wait_ms += (self.deadline.elapsed - begun) * 1000
+            raise
         self.element = answer.get("el")
         if answer.get("box"):
             self.box = Box(**answer["box"])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from . import grammar
 from .answers import Answers
 from .config import JBTS, find_home
-from .errors import BrowserGone, JBTSError, StepFailed, UsageProblem
+from .errors import BrowserGone, Interrupted, JBTSError, StepFailed, UsageProblem
 from .log import Log
 from .models import Execution, Step, StepResult
 from .origin import find_origin, interactive, notebook_folder
@@ -133,6 +133,8 @@ class Workbench(Answers):
         self._publish_soon()
         if self.show is not None:
             self.show(result)
+        if isinstance(pending, KeyboardInterrupt):
+            raise Interrupted(f"interrupted in {result.source}; the browser and its page are as they were") from pending
         if pending is not None:
             raise pending
         if result.status in ("failed", "error") and not step.options.continue_on_failure:
@@ -335,17 +337,21 @@ class Workbench(Answers):
     def _lost(self, session: Session, gone: bool = False) -> None:
         """A browser died, or a page in it: forget it and everything in it; the next step starts anew and
         says so. Where only the driver died, the next step replaces that. ``gone`` means it was tried."""
+        from .browser.recovery import ALIVE_SECONDS
+
         browser = session.browser
         if browser.alive and not browser.driver_runs and not gone:
             return
         answered = not gone and browser.patience.abandoned_at is None
-        if browser.alive and answered and browser.shares:
+        # A grid's node ends without a word: it has to be asked.
+        there = browser.alive and (not browser.spec.grid or browser.answers(ALIVE_SECONDS))
+        if there and answered and browser.shares:
             self.sessions = {user: known for user, known in self.sessions.items() if known is not session}
             session.close()
             self._lost_browser = "the page had crashed; it starts anew in a fresh context"
             return
         self.sessions = {user: known for user, known in self.sessions.items() if known.browser is not browser}
-        died = "did not answer any more" if browser.alive and not answered else "had died"
+        died = "did not answer any more" if there and not answered else "had died"
         self.pool.discard(browser, answers=False)
         self._lost_browser = f"the browser {died} and was replaced; the page starts anew"
 

@@ -8,6 +8,7 @@ what stood in the way.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -236,11 +237,27 @@ def not_found(
     """Nothing matches, with the closest elements of the page as locators that do."""
     answer = attempt(session, Deadline(2), "closest", chain=chain, limit=5, testid=testid)
     near = tuple(f"{m['locator']}   {m['text']}" for m in answer.get("matches", ()))
-    advice = "closest on the page" if near else "the page has nothing like it; is it the right page, or in a %frame?"
     return ElementNotFound(
-        f"nothing matches {clip(locator)} after {deadline.elapsed:.1f} s; {advice}",
+        f"nothing matches {clip(locator)} after {deadline.elapsed:.1f} s; {_where_else(session, chain, near)}",
         hints=near,
     )
+
+
+def _where_else(session: Session, chain: list[dict[str, Any]], near: tuple[str, ...]) -> str:
+    """What to try instead of a locator that matches nothing."""
+    if session.titles().get(session.handle, ("", ""))[1] == "about:blank":
+        return "no page is open; begin with %navigate URL"
+    last = next((part for part in reversed(chain) if part["engine"] != "nth"), chain[-1])
+    word = str(last["value"])
+    if last["engine"] == "css" and re.fullmatch(r"[A-Z]\w*", word):
+        return f"{word} means <{word.lower()}> elements; did you mean text={word}?"
+    if near:
+        place = " in this frame (%frame main leaves it)" if session.frames else " on the page"
+        whole = "; quotes mean the whole text" if last.get("exact") else ""
+        return f"closest{place}: {near[0].partition('   ')[0]}{whole}"
+    if session.frames:
+        return "this frame has nothing like it; %frame main leaves it"
+    return "the page has nothing like it; is it the right page, or in a %frame?"
 
 
 def condition(
@@ -290,7 +307,9 @@ def condition(
         if value is not None
         else f"it is {actual}"
     )
-    raise failure(f"expected {clip(locator)} {expected}; {shown}, {waited}")
+    problem = failure(f"expected {clip(locator)} {expected}; {shown}, {waited}")
+    problem.box = Box(**answer["box"]) if answer.get("box") else None
+    raise problem
 
 
 def page_condition(

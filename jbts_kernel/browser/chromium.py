@@ -22,7 +22,7 @@ from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, drive
 from .faults import dialog_open
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
-from .patience import Patience
+from .patience import SLACK, Patience
 from .placement import TAB, Placement
 from .processes import Process, drop_scratch, end, end_all_in, make_scratch
 from .reconnect import connect, kill
@@ -291,7 +291,7 @@ class ChromiumBrowser(Browser):
 
     def allow(self, seconds: float | None) -> None:
         super().allow(seconds)
-        self.channel.allow(seconds)
+        self.channel.allow(None if seconds is None else seconds + SLACK)
 
     # ---- sessions -----------------------------------------------------------------------------
     def lease(self, name: str = "main", downloads: Path | None = None) -> ChromiumSession:

@@ -103,7 +103,9 @@ def navigation_failed(url: str, text: str) -> NavigationFailed | None:
     if code is None:
         return None
     name = code.group(1)
-    if name.startswith(("ERR_CERT", "ERR_SSL")):
+    if name == "ERR_SSL_PROTOCOL_ERROR":
+        reason = f"it does not speak https; did you mean {clip(url.replace('https://', 'http://', 1))}?"
+    elif name.startswith(("ERR_CERT", "ERR_SSL")):
         reason = (
             "its certificate is not trusted; for a test server use %browser chrome --arg=--ignore-certificate-errors"
         )

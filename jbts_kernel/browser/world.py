@@ -124,7 +124,7 @@ def _ask(
     if session.dialog is not None:
         raise dialog_open(session.dialog)
     browser.patience.suspect()
-    raise StepTimeout(f"the page did not answer within {timeout:g} s; is a script of it running without an end?")
+    raise StepTimeout("the page does not answer; is a script of it running without an end?")
 
 
 def _nodes(values: dict[str, Any]) -> Iterator[tuple[str, int]]:

@@ -141,7 +141,8 @@ def _expect_page(
             negated = True
             rest.pop(0)
         if len(rest) != 1:
-            raise StepProblem(f"expect {subject} takes one value; quote it if it holds spaces")
+            how = "a glob, like **/cart*" if subject == "url" else "the whole title"
+            raise StepProblem(f"expect {subject} takes one value, {how}; quote it if it holds spaces")
         pattern = url_pattern(rest[0], stage.base_url) if subject == "url" else None
         actionability.page_condition(
             stage.session, stage.deadline, word=subject, value=rest[0], pattern=pattern, negated=negated

@@ -37,14 +37,15 @@ def address(url: str, base_url: str) -> str:
         )
     elif text.startswith("/") or ("." not in text.split("/", 1)[0] and not text.startswith("localhost")):
         raise NavigationFailed(
-            f"{clip(text)!r} has no host and base_url is not set; set base_url, or write http://host/path"
+            f"{clip(text)!r} has no host and base_url is not set; write http://host/path, or set it once: "
+            '%config JBTS.base_url = "http://host"'
         )
     else:
         raise NavigationFailed(f"{clip(text)!r} is no full address; did you mean http://{clip(text)}?")
     try:
         parts = urlsplit(full)
         if parts.scheme in ("http", "https") and not parts.hostname:
-            raise ValueError("it has no host")
+            raise ValueError(f"it has no host; did you mean {parts.scheme}://{clip(parts.path.lstrip('/'))}?")
         _ = parts.port
     except ValueError as error:
         raise NavigationFailed(f"{clip(full)!r} is not an address: {error}") from None

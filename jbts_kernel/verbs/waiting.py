@@ -57,6 +57,8 @@ def wait(
         if seconds > LARGEST:
             raise StepProblem(f"{clip(target)} is longer than a test can take; write 500ms or 2s")
         threading.Event().wait(seconds)  # the one wait that is asked for by the clock
+    elif re.fullmatch(r"\d+(\.\d+)?", target):
+        raise StepProblem(f"{target} is no element and no time; did you mean {target}s, or {target}ms?")
     else:
         stage.condition(target, state, failure=StepTimeout)
     stage.wait_ms = stage.deadline.elapsed * 1000

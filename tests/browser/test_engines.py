@@ -231,7 +231,7 @@ SCENARIOS = {
     """,
 }
 # Verbs of Chromium's second channel alone, which have tests of their own.
-ELSEWHERE = {"mock", "network", "checkpoint", "restore"}
+ELSEWHERE = {"mock", "network", "checkpoint", "restore", "analyze", "triage", "generate"}
 PLAIN = ("webkitgtk", "firefox")
 
 

@@ -211,12 +211,13 @@ def test_pictures_after_steps(trial: Trial) -> None:
 
 
 def test_pictures_of_failures(trial: Trial) -> None:
-    """A failed step keeps a picture and the page's source, as the page is then."""
+    """A failed step keeps a picture, the page's source and outline, as the page is then, and a file of all."""
     trial.open("<h1 id=h>before</h1>")
     trial("evaluate h.textContent = 'after'")
     assert not trial.last.artifacts
     trial.fails("expect #h text before --timeout 0.1", "ExpectationFailed", status="failed")
-    assert sorted(kept.role for kept in trial.last.artifacts) == ["failure", "source"]
+    kept = {"failure", "source", "accessibility", "evidence"}
+    assert {artifact.role for artifact in trial.last.artifacts} == kept
     assert b'<h1 id="h">after</h1>' in trial.artifact("source")
     assert trial.artifact("failure").startswith(b"\x89PNG")
-    assert {r["role"] for r in trial.rows("artifact")} == {"failure", "source"}
+    assert {r["role"] for r in trial.rows("artifact")} == kept

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jbts_kernel.errors import UsageProblem
+from jbts_kernel.browser.launch import find_driver
+from jbts_kernel.errors import JBTSError, UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
