@@ -346,7 +346,7 @@ function condition(found) {  // {ok, actual, el}
 // two looks within one frame of a busy machine cannot tell whether an element moves.
 // Where a page may run no scripts (a sandbox) no timer of ours fires either: one answer, and we are asked again.
 const timers = !matchMedia("(scripting: none)").matches;
-const frame = () => timers && new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 250); });
+const frame = () => timers && new Promise((go) => { requestAnimationFrame(go); setTimeout(go, document.hidden ? 40 : 1000); });
 const pause = (ms) => timers && new Promise((go) => setTimeout(go, ms));
 async function poll(check) {  // the last answer, with what was seen on the way to it
   const begun = performance.now(), end = begun + args.slice, seen = [];

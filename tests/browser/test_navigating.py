@@ -99,7 +99,7 @@ def test_an_address_without_a_host_needs_base_url(trial: Trial) -> None:
     """Without base_url, a path is refused with what to do, and a bare host with what was meant."""
     trial.bench.settings.base_url = ""
     trial("navigate about:blank")
-    trial.fails("navigate /path", "NavigationFailed", "set base_url")
+    trial.fails("navigate /path", "NavigationFailed", "base_url is not set")
     trial.fails("navigate example.test/x", "NavigationFailed", "did you mean http://example.test/x")
     trial("navigate data:text/html,<h1>here</h1>")
     trial("expect h1 text here")
