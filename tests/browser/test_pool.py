@@ -234,7 +234,10 @@ def test_downloads_do_not_reach_the_next_lease(small: BrowserPool, site: Site, t
             session.driver.execute_script("document.querySelector('a').click()")
             # Until the browser says so: with all its bytes there, a file is still taken away with its context.
             assert session.browser.wait_for(
-                lambda session=session: [f for f in session.files().values() if f.state == "completed"], 20
+                lambda files=session.files, name=name: any(
+                    (f.name, f.state) == (f"{name}.bin", "completed") for f in files().values()
+                ),
+                20,
             )
     assert [len(list((tmp_path / name).iterdir())) for name in ("one", "two")] == [1, 1]
 
