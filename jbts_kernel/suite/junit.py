@@ -55,7 +55,7 @@ def _case(result: CaseResult) -> Xml.Element:
         "testcase",
         {
             "classname": _clean(classname or case.test_name),
-            "name": _clean(f"{case.test_name}[{case.browser}]" if case.browser else case.test_name),
+            "name": _clean(f"{case.test_name}{case.variant}"),
             "file": _clean(case.notebook),
             "time": f"{result.duration_ms / 1000:.3f}",
         },

@@ -67,6 +67,7 @@ class Ledger:
     ) -> tuple[str, ...]:
         """See to it that the attempt is in the store as what it was; the ids of its executions."""
         ids = [trail.execution_id for trail in trails]
+        parameters = {**self.parameters, **dict(case.parameters)}
         for trail in trails:
             if trail.finished is None:
                 self._finish(trail.execution_id, trail.started, verdict, trail.started_at)
@@ -74,16 +75,16 @@ class Ledger:
         if not trails or (not verdict.ok and all(status in _GOOD for status in recorded)):
             about = {
                 "test_name": case.test_name,
-                "history_id": history_id(f"{case.notebook}::{case.test_name}", self.parameters),
+                "history_id": history_id(f"{case.notebook}::{case.test_name}", parameters),
                 "notebook": case.notebook,
                 "category": case.category,
                 "priority": case.priority,
                 "tags": list(case.tags),
                 "browser": case.browser,
                 "browser_version": None,
-                "base_url": self.parameters.get("base_url"),
+                "base_url": parameters.get("base_url"),
                 "attempt": attempt,
-                "parameters": self.parameters,
+                "parameters": parameters,
             }
             ids.append(new_id())
             started_at = max([started_at, *(trail.finished_at for trail in trails)])

@@ -131,6 +131,7 @@ def _test(result: CaseResult) -> dict[str, Any]:
         "test_name": case.test_name,
         "notebook": case.notebook,
         "browser": case.browser,
+        "parameters": dict(case.parameters),
         "tags": list(case.tags),
         "status": result.status,
         "message": result.verdict.message,

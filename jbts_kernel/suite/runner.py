@@ -12,9 +12,9 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,10 @@ from ..errors import JBTSError, UsageProblem
 from ..ids import new_id
 from ..log import Log
 from . import CELL_TIMEOUT
+from .account import Account
 from .engine import NAME, JBTSEngine
 from .interruption import Interruption
 from .ledger import Ledger, with_steps
-from .notices import Notices
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect
@@ -77,7 +77,7 @@ def run(
         tags: only notebooks whose tags fulfil this expression.
         timeout: seconds for each notebook, without its teardown cells; None is no limit.
         cell_timeout: seconds for each cell; None is no limit.
-        allure: not there yet.
+        allure: write Allure result files into this folder.
         home: the project's data folder; found from the working folder if left out.
         progress: told what happens, from several threads.
         interruption: asks the run to end; Ctrl-C does, in the main thread, if left out.
@@ -87,18 +87,16 @@ def run(
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
         OSError: a file that was asked for cannot be written.
     """
-    if allure is not None:
-        raise UsageProblem("Allure results are not supported yet; use --junit or --report", word="--allure")
     if retries and until_fail:
         raise UsageProblem("--retries and --until-fail exclude each other: one wants a pass, the other a failure")
     environ = os.environ if environ is None else environ
     folder = Path.cwd()
     home = home.absolute() if home is not None else find_home(environ=environ)
     browsers = tuple(dict.fromkeys(map(_browser, browsers)))
-    cases = collect(paths, folder=folder, home=home, browsers=browsers, tags=tags, shard=shard)
+    parameters = dict(parameters or {})
+    cases = collect(paths, folder=folder, home=home, browsers=browsers, tags=tags, shard=shard, given=parameters)
     if not cases:
         raise UsageProblem(_nothing(paths, tags, shard))
-    parameters = dict(parameters or {})
     check_parameters(cases, parameters)
     progress = progress or Silent()
     run_id = new_id()
@@ -108,10 +106,8 @@ def run(
     suite = _Suite(home, run_id, folder, parameters, log, progress, asked, retries, until_fail, timeout, cell_timeout)
     suite.environ, suite.clock = environ, clock
     started_at, began = clock(), time.perf_counter()
-    notices = Notices(home, run_id, log, environ)
-    notices.begin()
-    suite.folder_of_run.mkdir(parents=True, exist_ok=True)
-    suite.ledger.begin()
+    account = Account(home, run_id, folder, parameters, log, environ, clock)
+    account.begin()
     try:
         with asked.on_signals(), suite.watch:
             progress.begin(run_id, cases, workers)
@@ -125,37 +121,52 @@ def run(
             interrupted=asked.level > 0,
             parameters=parameters,
         )
-        suite.ledger.end(result)
-        untold = notices.end()
+        account.end(result)
     finally:
         log.close()
-    result = _kept(result, log, junit, report, untold)
+    result = account.kept(result, junit=junit, report=report, allure=allure)
     progress.finish(result)
     return result
 
 
-def _kept(result: SuiteResult, log: Log, junit: Path | None, report: Path | None, untold: str | None) -> SuiteResult:
-    """Publish the results and write the files that were asked for."""
-    from ..store.publish import publish
+@contextmanager
+def one_by_one(
+    home: Path,
+    run_id: str,
+    *,
+    folder: Path,
+    parameters: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    cell_timeout: float | None = CELL_TIMEOUT,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Callable[[Case, int], Attempt]]:
+    """For whoever decides elsewhere which notebook comes next and whether it is tried again, as pytest does:
+    a function that runs one attempt at a case, exactly as :func:`run` does.
 
-    notes = [f"{log.dropped} events of the run could not be recorded: {log.last_error}"] if log.dropped else []
-    notes += [untold] if untold else []
+    The run itself is the caller's: :class:`.account.Account`. Ctrl-C winds the notebook up, teardown cells
+    included, and raises KeyboardInterrupt then.
+    """
+    _prepare_papermill()
+    log = Log(home)
+    asked = Interruption()
+    suite = _Suite(
+        home, run_id, folder, dict(parameters or {}), log, Silent(), asked, 0, 0, timeout or None, cell_timeout or None
+    )
+    suite.environ = os.environ if environ is None else environ
+    suite.folder_of_run.mkdir(parents=True, exist_ok=True)
+
+    def attempt(case: Case, number: int) -> Attempt:
+        with asked.on_signals():
+            made = suite.attempt(case, number)
+        if asked.level:
+            raise KeyboardInterrupt
+        return made
+
     try:
-        publish(result.home)
-    except JBTSError as problem:
-        notes.append(str(problem))  # the log has it all, and a report and the exit code are still owed
-    result = replace(result, notes=tuple(notes), junit=junit, report=report / "index.html" if report else None)
-    path = result.home / "runs" / result.run_id / "run.json"
-    path.write_text(json.dumps(result.document(), indent=1, default=str), encoding="utf-8")
-    if junit is not None:
-        from .junit import write_junit
-
-        write_junit(result, junit)
-    if report is not None:
-        from .report import write_report
-
-        write_report(result.home, result.run_id, report)
-    return result
+        with suite.watch:
+            yield attempt
+    finally:
+        log.close()
 
 
 def _browser(name: str) -> str:
@@ -230,7 +241,7 @@ class _Suite:
         while not self.interruption.level:
             number = len(attempts) + 1
             self.progress.started(case, number)
-            attempts.append(self._attempt(case, number))
+            attempts.append(self.attempt(case, number))
             again = self._again(attempts)
             self.progress.ended(case, attempts[-1], again)
             if not again:
@@ -246,7 +257,8 @@ class _Suite:
             return attempts[-1].verdict.ok and len(attempts) < self.until_fail
         return not attempts[-1].verdict.ok and len(attempts) <= self.retries
 
-    def _attempt(self, case: Case, number: int) -> Attempt:
+    def attempt(self, case: Case, number: int) -> Attempt:
+        """Run a case once, and see to it that it is in the store as what it was."""
         started_at, began = self.clock(), time.perf_counter()
         output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
         pids: list[int] = []
@@ -296,7 +308,7 @@ class _Suite:
             execute_notebook(
                 _literal(case.path),
                 _literal(output),
-                dict(self.parameters),
+                {**self.parameters, **dict(case.parameters)},
                 engine_name=NAME,
                 progress_bar=False,
                 conduct=conduct,
@@ -325,7 +337,7 @@ class _Suite:
             "JBTS_RUN_ID": self.run_id,
             "JBTS_HOME": str(self.home),
             "JBTS_NOTEBOOK": case.notebook,
-            "JBTS_PARAMETERS": json.dumps(dict(self.parameters), default=str),
+            "JBTS_PARAMETERS": json.dumps({**self.parameters, **dict(case.parameters)}, default=str),
             "JBTS_ATTEMPT": str(number),
             "JBTS_TAGS": ",".join(case.tags),
             "JBTS_CATEGORY": case.category or "",

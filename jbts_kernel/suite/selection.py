@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageProblem
 from ..grammar import nearest
+from .parametrize import labels, value_sets
 
 ALWAYS_KNOWN = "base_url"
 """The parameter that steps use although no cell names it."""
@@ -24,9 +25,11 @@ _WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One notebook to run, in one browser where some were named. ``name`` is the notebook's path relative
-    to where the run was started, with ``[browser]`` after it; ``slug`` is a file name no other case of the
-    run has."""
+    """One notebook to run, in one browser where some were named, with one set of values where it names several.
+
+    ``name`` is the notebook's path relative to where the run was started, with its variant after it:
+    ``login.ipynb[firefox-ada]``. ``slug`` is a file name no other case of the run has, ``parameters`` are the
+    values that make this case differ from the notebook's others, ``label`` is how they are told."""
 
     path: Path
     notebook: str
@@ -35,10 +38,18 @@ class Case:
     tags: tuple[str, ...] = ()
     category: str | None = None
     priority: str | None = None
+    parameters: tuple[tuple[str, Any], ...] = ()
+    label: str = ""
+
+    @property
+    def variant(self) -> str:
+        """What tells the cases of one notebook apart: ``[firefox-ada]``; empty where there is one only."""
+        told = "-".join(part for part in (self.browser, self.label) if part)
+        return f"[{told}]" if told else ""
 
     @property
     def name(self) -> str:
-        return f"{self.notebook}[{self.browser}]" if self.browser else self.notebook
+        return f"{self.notebook}{self.variant}"
 
     @property
     def test_name(self) -> str:
@@ -54,16 +65,18 @@ def collect(
     browsers: Sequence[str] = (),
     tags: str | None = None,
     shard: str | None = None,
+    given: Collection[str] = (),
 ) -> list[Case]:
     """The cases of a run, sorted by name.
 
     Folders are searched for ``*.ipynb``, but not hidden ones, ``node_modules`` and ``home``; a notebook
     whose metadata says ``"jbts": {"suite": false}`` is only run when it is named itself. ``tags`` is an
     expression (``smoke and not slow``), ``shard`` is ``i/n`` with i from 1. What cannot be read stays in:
-    it has to be reported.
+    it has to be reported. ``given`` are names of parameters that have one value in the whole run.
 
     Raises:
-        UsageProblem: a path does not exist or is no notebook, or ``tags`` or ``shard`` cannot be understood.
+        UsageProblem: a path does not exist or is no notebook, or ``tags``, ``shard`` or what a notebook says
+            under ``parametrize`` cannot be understood.
     """
     wanted = tag_filter(tags)
     part = parse_shard(shard)
@@ -80,28 +93,57 @@ def collect(
             found[whole.resolve()] = None
     names = {path: _name(path, folder) for path in found}
     stems = [path.stem for path in found]
-    cases = []
+    cases: list[Case] = []
     for path in sorted(found, key=lambda p: names[p]):
         about = _about(path)
-        labels = tuple(str(tag) for tag in about.get("tags") or ())
-        if about and not wanted(labels):
+        if about and not wanted(_labels(about)):
             continue
         slug = path.stem if stems.count(path.stem) == 1 else names[path].removesuffix(".ipynb")
-        slug = re.sub(r"[^\w.-]+", "-", slug).strip("-.") or "notebook"
-        category, priority = about.get("category"), about.get("priority")
-        cases += [
-            Case(
-                path=path,
-                notebook=names[path],
-                slug=f"{slug}.{browser}" if browser else slug,
-                browser=browser,
-                tags=labels,
-                category=str(category) if category else None,
-                priority=str(priority) if priority else None,
-            )
-            for browser in browsers or (None,)
-        ]
+        cases += _cases(path, names[path], slug, about, browsers, given)
     return _distinct(cases[part[0] - 1 :: part[1]])
+
+
+def cases_of(path: Path, *, folder: Path, browsers: Sequence[str] = (), given: Collection[str] = ()) -> list[Case]:
+    """The cases of one notebook, for whoever has found it already. Their slugs are made of the whole path, so
+    that they differ from those of every other notebook. Raises UsageProblem as :func:`collect`."""
+    path = path.resolve()
+    name = _name(path, folder)
+    return _distinct(_cases(path, name, name.removesuffix(".ipynb"), _about(path), browsers, given))
+
+
+def is_test(path: Path, *, home: Path | None = None) -> bool:
+    """Whether a notebook that nobody named is a test: it is not hidden, no result in ``home``, and its metadata
+    does not say otherwise."""
+    hidden = path.name.startswith(".") or (home is not None and path.resolve().is_relative_to(home.resolve()))
+    return not hidden and _about(path).get("suite") is not False
+
+
+def _cases(
+    path: Path, name: str, slug: str, about: Mapping[str, Any], browsers: Sequence[str], given: Collection[str]
+) -> list[Case]:
+    """The cases of one notebook: each browser with each set of values."""
+    slug = re.sub(r"[^\w.-]+", "-", slug).strip("-.") or "notebook"
+    category, priority = about.get("category"), about.get("priority")
+    one = Case(
+        path=path,
+        notebook=name,
+        slug=slug,
+        tags=_labels(about),
+        category=str(category) if category else None,
+        priority=str(priority) if priority else None,
+    )
+    sets = value_sets(about.get("parametrize"), name, given)
+    check_parameters([one], dict.fromkeys(key for values in sets for key, _ in values))
+    cases = []
+    for browser in browsers or (None,):
+        for values, label in zip(sets, labels(sets), strict=True):
+            parts = [slug, *filter(None, (browser, re.sub(r"[^\w.-]+", "-", label).strip("-.")))]
+            cases.append(replace(one, slug=".".join(parts), browser=browser, parameters=values, label=label))
+    return cases
+
+
+def _labels(about: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(tag) for tag in about.get("tags") or ())
 
 
 def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:
@@ -228,8 +270,6 @@ def _name(path: Path, folder: Path) -> str:
 
 def _distinct(cases: list[Case]) -> list[Case]:
     """The cases with slugs that differ, also where file names differ by case or punctuation only."""
-    from dataclasses import replace
-
     seen: set[str] = set()
     result = []
     for case in cases:

@@ -278,14 +278,16 @@ class _Told:
 
 
 def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
-    """JUnit and report are where they were asked for, and nothing is on stderr."""
-    junit, report = tmp_path / "junit.xml", tmp_path / "report"
-    good = command(tmp_path / "home", str(BROKEN / "passes.ipynb"), "--junit", str(junit), "--report", str(report))
+    """JUnit, report and Allure results are where they were asked for, and nothing is on stderr."""
+    junit, report, allure = tmp_path / "junit.xml", tmp_path / "report", tmp_path / "allure"
+    words = [str(BROKEN / "passes.ipynb"), "--junit", str(junit), "--report", str(report), "--allure", str(allure)]
+    good = command(tmp_path / "home", *words)
     assert good.returncode == 0, good.stderr
     assert "1 passed" in str(good.stdout)
     assert good.stderr == ""
     assert junit.exists()
     assert "All passed" in (report / "index.html").read_text()
+    assert [json.loads(file.read_text())["status"] for file in allure.glob("*-result.json")] == ["passed"]
 
 
 def test_a_failed_run_has_status_1_and_one_json_document(tmp_path: Path) -> None:
@@ -311,7 +313,6 @@ def test_no_kernel_is_infrastructure_and_status_3(tmp_path: Path) -> None:
         [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
         [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
         [str(BROKEN / "passes.ipynb"), "--dask", "tcp://127.0.0.1:1"],
-        [str(BROKEN / "passes.ipynb"), "--allure", "out"],
         [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
         [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
     ],

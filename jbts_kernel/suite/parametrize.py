@@ -1,0 +1,70 @@
+"""One notebook, several sets of values: what ``parametrize`` says in its metadata.
+
+Either a value list for each parameter, which gives every combination, or the sets themselves::
+
+    "jbts": {"parametrize": {"user": ["ada", "sam"], "currency": ["EUR", "USD"]}}
+    "jbts": {"parametrize": [{"user": "ada", "orders": 0}, {"user": "sam", "orders": 12}]}
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..errors import UsageProblem
+from ..grammar import clip
+
+Values = tuple[tuple[str, Any], ...]
+"""One set: names with their values."""
+
+LONGEST_LABEL = 60
+MOST = 1000
+"""Cases one notebook may make; a longer product is a slip."""
+
+
+def value_sets(told: Any, notebook: str, given: Collection[str] = ()) -> list[Values]:
+    """The sets of values a notebook is run with; one empty set where nothing is told.
+
+    A parameter in ``given`` has its value from elsewhere, for the whole run, and is none of the sets' any more.
+    Raises UsageProblem, naming the notebook.
+    """
+    if not told:
+        return [()]
+    if isinstance(told, dict):
+        for name, values in told.items():
+            if not isinstance(values, list) or not values:
+                raise _misunderstood(notebook, f"{name!r} needs a list of values, not {clip(json.dumps(values), 60)}")
+        count = 1
+        for values in told.values():
+            count *= len(values)
+        if count > MOST:
+            raise _misunderstood(notebook, f"{count} combinations are more than {MOST}")
+        sets = [dict(zip(told, combination, strict=True)) for combination in itertools.product(*told.values())]
+    elif isinstance(told, list) and all(isinstance(one, dict) and one for one in told):
+        sets = told
+    else:
+        raise _misunderstood(notebook, "it is neither lists of values by name nor a list of sets")
+    for name in (name for one in sets for name in one):
+        if not str(name).isidentifier():
+            raise _misunderstood(notebook, f"{name!r} is no name of a parameter")
+    left = [tuple((name, value) for name, value in one.items() if name not in given) for one in sets]
+    return [one for number, one in enumerate(left) if one not in left[:number]]
+
+
+def labels(sets: Sequence[Values]) -> list[str]:
+    """How each set is told in the name of its case: its values, and a number where that is not enough."""
+    found = [clip("-".join(_shown(value) for _, value in values), LONGEST_LABEL) for values in sets]
+    return [f"{label}-{number}" if found.count(label) > 1 else label for number, label in enumerate(found)]
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.replace("[", "(").replace("]", ")").replace("::", ":") or "empty"
+
+
+def _misunderstood(notebook: str, why: str) -> UsageProblem:
+    return UsageProblem(
+        f'{notebook}: parametrize cannot be understood: {why}; write {{"user": ["ada", "sam"]}}', word="parametrize"
+    )
