@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import click
 from ..errors import JBTSError, UsageProblem
 from . import CELL_TIMEOUT
 from .outcome import FAILURES, USAGE
+from .parametrize import parameter
 
 
 class _Workers(click.ParamType[int]):
@@ -30,35 +30,17 @@ class _Workers(click.ParamType[int]):
 
 
 class _Parameter(click.ParamType[tuple[str, Any]]):
-    """``name=value``; :func:`parameter_value` reads the value."""
+    """``name=value``; :func:`.parametrize.parameter` reads it."""
 
     name = "NAME=VALUE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
         if isinstance(value, tuple):
             return value
-        name, sign, text = str(value).partition("=")
-        if not sign or not name.isidentifier():
-            self.fail(f"{value!r} is not of the form name=value", param, ctx)
-        return name, parameter_value(text)
-
-
-def parameter_value(text: str) -> Any:
-    """A parameter's value from its text: a number, true, false, null (Python's words too), a JSON list or
-    object, else the text itself. ``yes``, ``no`` and ``on`` are texts."""
-    words: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    if re.fullmatch(r"[-+]?\d+", text):
-        return int(text)
-    if re.fullmatch(r"[-+]?(\d+\.\d*|\.?\d+)([eE][-+]?\d+)?", text):
-        return float(text)
-    if text[:1] in ("[", "{"):
         try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+            return parameter(str(value))
+        except UsageProblem as problem:
+            self.fail(str(problem), param, ctx)
 
 
 @click.command("run", short_help="Run notebooks as a suite of tests.")

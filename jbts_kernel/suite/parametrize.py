@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -22,6 +23,32 @@ Values = tuple[tuple[str, Any], ...]
 LONGEST_LABEL = 60
 MOST = 1000
 """Cases one notebook may make; a longer product is a slip."""
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """A parameter from ``name=value``, as ``-p`` takes it. Raises UsageProblem."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise UsageProblem(f"{text!r} is not of the form name=value", word=text)
+    return name, parameter_value(value)
+
+
+def parameter_value(text: str) -> Any:
+    """A parameter's value from its text: a number, true, false, null (Python's words too), a JSON list or
+    object, else the text itself. ``yes``, ``no`` and ``on`` are texts."""
+    words: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"[-+]?(\d+\.\d*|\.?\d+)([eE][-+]?\d+)?", text):
+        return float(text)
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
 
 
 def value_sets(told: Any, notebook: str, given: Collection[str] = ()) -> list[Values]:

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageProblem
+from .failure import failure_in
 from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
-from .verdict import ANSI
 
 if TYPE_CHECKING:
     from ..store.queries import Results
 
 THUMBNAIL_WIDTH = 320
 MANY = 1_000_000
-TRACE_LINES = 40
 
 _ORDER = {
     "error": 0,
@@ -173,7 +172,7 @@ class _Reader:
                 )
                 for e in own
             ),
-            trace=_trace(executed) if attempt["status"] in BAD else (),
+            trace=failure_in(executed).trace if attempt["status"] in BAD else (),
             console=tuple((str(m["level"]), str(m["text"])) for e in own for m in console.get(e, ())),
             requests=tuple(
                 (str(r["method"]), str(r["url"]), str(r["status"] or r["text"] or "no answer"))
@@ -325,21 +324,6 @@ def _facts(run: Mapping[str, Any], executions: Any) -> tuple[tuple[str, str], ..
         "Python": str(run["python"] or ""),
     }
     return tuple((name, value) for name, value in facts.items() if value)
-
-
-def _trace(executed: Path | None) -> tuple[str, ...]:
-    """What the executed notebook says about its failure: the reason and its hints, or the end of a
-    traceback."""
-    if executed is None or not executed.is_file():
-        return ()
-    for cell in json.loads(executed.read_text("utf-8")).get("cells", ()):
-        if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
-            continue
-        for output in cell.get("outputs", ()):
-            if output.get("output_type") == "error":
-                lines = ANSI.sub("", "\n".join(output.get("traceback", ()))).splitlines()
-                return tuple(lines[-TRACE_LINES:])
-    return ()
 
 
 def _when(value: datetime.datetime | None) -> str:

@@ -19,6 +19,20 @@ from .parametrize import labels, value_sets
 ALWAYS_KNOWN = "base_url"
 """The parameter that steps use although no cell names it."""
 
+OF_CELLS = frozenset(
+    {
+        "parameters",
+        "injected-parameters",
+        "setup",
+        "teardown",
+        "skip-ci",
+        "only-ci",
+        "skip-execution",
+        "raises-exception",
+    }
+)
+"""Tags of cells that say how a cell is run, and nothing about the test."""
+
 _ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=]+)?=", re.MULTILINE)
 _WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
 
@@ -144,6 +158,40 @@ def _cases(
 
 def _labels(about: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(tag) for tag in about.get("tags") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the cells of a notebook say about its tests: their names, and the tags of tests and of cells."""
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def words_of(case: Case) -> Words:
+    """The names and tags that stand in a notebook's cells, read as text: it is not run for that."""
+    names: list[str] = []
+    found: list[str] = []
+    for source, labels_of_cell in _code(case.path):
+        found += [str(tag) for tag in labels_of_cell if tag not in OF_CELLS]
+        for line in source.splitlines():
+            if line.startswith("%test "):
+                title, options = _test_line(line)
+                names.append(title)
+                found += options
+    return Words(tuple(names), tuple(dict.fromkeys(found)))
+
+
+def _test_line(line: str) -> tuple[str, Sequence[str]]:
+    """The title and the tags in a line that begins a test; what it cannot be read for is told when it runs."""
+    from ..grammar import HelpWanted, parse
+    from ..verbs import VERBS
+
+    try:
+        arguments = parse(line, VERBS).arguments
+    except (UsageProblem, HelpWanted):
+        return "", ()
+    return str(arguments.get("title", "")), tuple(arguments.get("tags") or ())
 
 
 def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:

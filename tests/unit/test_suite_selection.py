@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from jbts_kernel.errors import UsageProblem
-from jbts_kernel.suite.commands import parameter_value
 from jbts_kernel.suite.junit import write_junit
 from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
+from jbts_kernel.suite.parametrize import parameter_value
 from jbts_kernel.suite.selection import Case, check_parameters, collect, parse_shard, tag_filter
 from jbts_kernel.suite.verdict import Verdict
 
