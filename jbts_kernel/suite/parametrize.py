@@ -1,4 +1,4 @@
-"""One notebook, several sets of values: what ``parametrize`` says in its metadata.
+"""One notebook, several sets of values: what ``parametrize`` says in its metadata, or in ``suite.toml``.
 
 Either a value list for each parameter, which gives every combination, or the sets themselves::
 
@@ -8,7 +8,6 @@ Either a value list for each parameter, which gives every combination, or the se
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Collection, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..errors import UsageProblem
 from ..grammar import clip
+from .settings import parameter_sets
 
 Values = tuple[tuple[str, Any], ...]
 """One set: names with their values."""
@@ -54,25 +54,17 @@ def parameter_value(text: str) -> Any:
 def value_sets(told: Any, notebook: str, given: Collection[str] = ()) -> list[Values]:
     """The sets of values a notebook is run with; one empty set where nothing is told.
 
-    A parameter in ``given`` has its value from elsewhere, for the whole run, and is none of the sets' any more.
+    ``told`` is what :func:`.settings.parameter_sets` reads. A parameter in ``given`` has its value from elsewhere,
+    for the whole run, and is none of the sets' any more.
     Raises UsageProblem, naming the notebook.
     """
     if not told:
         return [()]
-    if isinstance(told, dict):
-        for name, values in told.items():
-            if not isinstance(values, list) or not values:
-                raise _misunderstood(notebook, f"{name!r} needs a list of values, not {clip(json.dumps(values), 60)}")
-        count = 1
-        for values in told.values():
-            count *= len(values)
-        if count > MOST:
-            raise _misunderstood(notebook, f"{count} combinations are more than {MOST}")
-        sets = [dict(zip(told, combination, strict=True)) for combination in itertools.product(*told.values())]
-    elif isinstance(told, list) and all(isinstance(one, dict) and one for one in told):
-        sets = told
-    else:
+    sets = parameter_sets(told)
+    if not sets:
         raise _misunderstood(notebook, "it is neither lists of values by name nor a list of sets")
+    if len(sets) > MOST:
+        raise _misunderstood(notebook, f"{len(sets)} sets of values are more than {MOST}")
     for name in (name for one in sets for name in one):
         if not str(name).isidentifier():
             raise _misunderstood(notebook, f"{name!r} is no name of a parameter")

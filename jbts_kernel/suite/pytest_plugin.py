@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .outcome import Attempt
     from .selection import Case
+    from .settings import SuiteSettings
 
 MEANT = frozenset({"parametrize", "usefixtures", "filterwarnings", "skipif", "timeout", "flaky", "xdist_group"})
 """Markers that want arguments, which a tag has not: a tag of such a name is a word for ``-k`` only."""
@@ -81,28 +82,38 @@ class NotebookFile(pytest.File):
 
         session = _session(self.config)
         try:
+            settings = session.settings(self.path.parent)
             cases = cases_of(
-                self.path, folder=session.folder, browsers=session.browsers, given=tuple(session.parameters)
+                self.path,
+                folder=session.folder,
+                settings=settings,
+                browsers=session.browsers,
+                given=tuple(session.parameters),
             )
         except UsageProblem as problem:
             raise self.CollectError(str(problem)) from None
+        quarantine = settings.quarantined(self.path)
         for case in cases:
             name = f"{case.test_name}{case.variant}"
             # The id as text, which pytest takes apart as it does those that --lf remembers: by itself it would
             # take the brackets of a case for a part of the name.
-            yield NotebookItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", case=case)
+            yield NotebookItem.from_parent(
+                self, name=name, nodeid=f"{self.nodeid}::{name}", case=case, quarantine=quarantine
+            )
 
 
 class NotebookItem(pytest.Item):
     """One case of a notebook. Its tags, and those of the tests and cells in it, are markers; the tests' names are
-    words for ``-k``."""
+    words for ``-k``. A quarantined one is expected to fail, and may pass."""
 
-    def __init__(self, *, case: Case, **about: Any) -> None:
+    def __init__(self, *, case: Case, quarantine: str | None = None, **about: Any) -> None:
         super().__init__(**about)
         from .selection import words_of
 
         self.case = case
         self.attempt: Attempt | None = None
+        if quarantine is not None:
+            self.add_marker(pytest.mark.xfail(reason=f"quarantined: {quarantine}", strict=False))
         words = words_of(case)
         self.extra_keyword_matches.update(words.names)
         for tag in dict.fromkeys((*case.tags, *words.tags)):
@@ -187,6 +198,7 @@ class _Session:
         self.browsers: Sequence[str] = ()
         self.told: dict[str, list[dict[str, Any]]] = {}
         self.last_lines: list[str] = []
+        self._settings: dict[Path, SuiteSettings] = {}
         self._account: Account | None = None
         self._stack = ExitStack()
         self._attempt: Callable[[Case, int], Attempt] | None = None
@@ -197,6 +209,14 @@ class _Session:
         from ..config import find_home
 
         return find_home(self.folder)
+
+    def settings(self, folder: Path) -> SuiteSettings:
+        """What the ``suite.toml`` nearest to a folder says. Raises UsageProblem."""
+        if folder not in self._settings:
+            from .settings import find_settings
+
+            self._settings[folder] = find_settings([folder])
+        return self._settings[folder]
 
     def check(self) -> None:
         """Read the options that can be wrong. Raises pytest.UsageError."""

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import UsageProblem
 from ..grammar import nearest
 from .parametrize import labels, value_sets
+from .settings import SuiteSettings, find_settings
 
 ALWAYS_KNOWN = "base_url"
 """The parameter that steps use although no cell names it."""
@@ -90,7 +91,7 @@ def collect(
 
     Raises:
         UsageProblem: a path does not exist or is no notebook, or ``tags``, ``shard`` or what a notebook says
-            under ``parametrize`` cannot be understood.
+            under ``parametrize``, or ``suite.toml``, cannot be understood.
     """
     wanted = tag_filter(tags)
     part = parse_shard(shard)
@@ -105,6 +106,7 @@ def collect(
             raise UsageProblem(f"{path} is no notebook: name .ipynb files, or folders that hold some", word=str(path))
         else:
             found[whole.resolve()] = None
+    settings = find_settings([path if path.is_absolute() else folder / path for path in map(Path, paths)])
     names = {path: _name(path, folder) for path in found}
     stems = [path.stem for path in found]
     cases: list[Case] = []
@@ -113,16 +115,23 @@ def collect(
         if about and not wanted(_labels(about)):
             continue
         slug = path.stem if stems.count(path.stem) == 1 else names[path].removesuffix(".ipynb")
-        cases += _cases(path, names[path], slug, about, browsers, given)
+        cases += _cases(path, names[path], slug, about, settings, browsers, given)
     return _distinct(cases[part[0] - 1 :: part[1]])
 
 
-def cases_of(path: Path, *, folder: Path, browsers: Sequence[str] = (), given: Collection[str] = ()) -> list[Case]:
+def cases_of(
+    path: Path,
+    *,
+    folder: Path,
+    settings: SuiteSettings,
+    browsers: Sequence[str] = (),
+    given: Collection[str] = (),
+) -> list[Case]:
     """The cases of one notebook, for whoever has found it already. Their slugs are made of the whole path, so
     that they differ from those of every other notebook. Raises UsageProblem as :func:`collect`."""
     path = path.resolve()
     name = _name(path, folder)
-    return _distinct(_cases(path, name, name.removesuffix(".ipynb"), _about(path), browsers, given))
+    return _distinct(_cases(path, name, name.removesuffix(".ipynb"), _about(path), settings, browsers, given))
 
 
 def is_test(path: Path, *, home: Path | None = None) -> bool:
@@ -133,7 +142,13 @@ def is_test(path: Path, *, home: Path | None = None) -> bool:
 
 
 def _cases(
-    path: Path, name: str, slug: str, about: Mapping[str, Any], browsers: Sequence[str], given: Collection[str]
+    path: Path,
+    name: str,
+    slug: str,
+    about: Mapping[str, Any],
+    settings: SuiteSettings,
+    browsers: Sequence[str],
+    given: Collection[str],
 ) -> list[Case]:
     """The cases of one notebook: each browser with each set of values."""
     slug = re.sub(r"[^\w.-]+", "-", slug).strip("-.") or "notebook"
@@ -146,7 +161,7 @@ def _cases(
         category=str(category) if category else None,
         priority=str(priority) if priority else None,
     )
-    sets = value_sets(about.get("parametrize"), name, given)
+    sets = value_sets(list(settings.parameters(path)) or about.get("parametrize"), name, given)
     check_parameters([one], dict.fromkeys(key for values in sets for key, _ in values))
     cases = []
     for browser in browsers or (None,):

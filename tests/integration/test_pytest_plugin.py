@@ -243,4 +243,5 @@ class TestASession:
         words = ("--lf", "-x", "-q", "--jbts-param", "limit=3")
         assert len(run("--collect-only", *words).items) == 2
         again = run(*words, home="again")
-        assert again.code == 1 and "1 failed" in again.said and "stopping after 1 failures" in again.said
+        assert again.code == 1 and "stopping after" in again.said
+        assert "FAILED shop/page.ipynb::page" in again.said and "users[eve]" not in again.said

@@ -203,3 +203,44 @@ def test_a_parameter_nobody_uses(tmp_path: Path) -> None:
         check_parameters(cases, ["base_ulr"])
     with pytest.raises(UsageProblem, match="they take base_url, how_many, user"):
         check_parameters(cases, ["colour"])
+
+
+# ---- several sets of values ----------------------------------------------------------------------
+def speaking_of(path: Path, *names: str, **about: Any) -> Path:
+    """A notebook whose one cell uses these parameters."""
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": " ".join(names)}
+    found = {"cells": [cell], "metadata": {"jbts": about}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(found))
+    return path
+
+
+def variants(folder: Path, **about: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(case.variant, dict(case.parameters)) for case in collect([folder], folder=folder, **about)]
+
+
+def test_a_notebook_with_several_sets_of_values_is_several_cases(tmp_path: Path) -> None:
+    """Lists give every combination, in each browser; a parameter that is given has one value only."""
+    speaking_of(tmp_path / "a.ipynb", "user", "n", parametrize={"user": ["ada", "sam"], "n": [1, 2]})
+    both = variants(tmp_path, browsers=("chrome",))
+    assert [name for name, _ in both] == [f"[chrome-{user}-{n}]" for user in ("ada", "sam") for n in (1, 2)]
+    assert both[1][1] == {"user": "ada", "n": 2}
+    assert variants(tmp_path, given={"user"}) == [("[1]", {"n": 1}), ("[2]", {"n": 2})]
+    assert variants(tmp_path, given={"user", "n"}) == [("", {})]
+    slugs = [case.slug for case in collect([tmp_path], folder=tmp_path)]
+    assert len(set(slugs)) == 4 and all(slug.startswith("a.") for slug in slugs)
+
+
+def test_sets_of_values_can_be_told_one_by_one_and_in_suite_toml(tmp_path: Path) -> None:
+    """Metadata names sets as they are; suite.toml, where it names the notebook, has the say."""
+    speaking_of(tmp_path / "a.ipynb", "user", parametrize=[{"user": "a/b"}, {"user": "a/b"}, {"user": ["x"]}])
+    assert [name for name, _ in variants(tmp_path)] == ["[a/b]", '[("x")]']
+    (tmp_path / "suite.toml").write_text('[parametrize."a.ipynb"]\nuser = ["eve"]\n')
+    assert variants(tmp_path) == [("[eve]", {"user": "eve"})]
+
+
+@pytest.mark.parametrize("told", ["user", ["ada"], {"user": []}, {"no name": [1]}, {"usr": [1]}])
+def test_sets_that_cannot_be_meant_say_so(tmp_path: Path, told: Any) -> None:
+    """A parameter the notebook does not use, no value, no name: nothing runs, and the message names it."""
+    speaking_of(tmp_path / "a.ipynb", "user", parametrize=told)
+    with pytest.raises(UsageProblem, match="parametrize|the parameter usr"):
+        collect([tmp_path], folder=tmp_path)
