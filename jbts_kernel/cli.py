@@ -35,6 +35,7 @@ _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "run": ("jbts_kernel.suite.commands", "run_command", "Run notebooks as a suite."),
     "generate": ("jbts_kernel.generating", "generate_command", "Write a test from a sentence into a notebook."),
     "report": ("jbts_kernel.suite.commands", "report_command", "Write the HTML report of a run."),
+    "export-test": ("jbts_kernel.suite.commands", "export_command", "Write a notebook as a plain pytest file."),
     "query": ("jbts_kernel.store.commands", "query", "Ask the results a question in SQL."),
     "publish": ("jbts_kernel.store.commands", "publish", "Move what has been recorded into results.duckdb."),
     "export": ("jbts_kernel.store.commands", "export", "Write results as one database, Parquet, Allure or JUnit."),
@@ -43,8 +44,8 @@ _ELSEWHERE: Mapping[str, tuple[str, str, str]] = {
     "prune": ("jbts_kernel.store.commands", "prune", "Delete what is old."),
 }
 _ORDER = (
-    "demo", "run", "report", "accept", "generate", "query", "events", "hub", "publish", "export", "import", "ship",
-    "prune", "lab", "doctor",
+    "demo", "run", "report", "accept", "generate", "export-test", "query", "events", "hub", "publish", "export",
+    "import", "ship", "prune", "lab", "doctor",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,42 @@ def report_command(run_id: str | None, folder: Path | None) -> None:
         _refuse(str(problem), USAGE)
     except (JBTSError, OSError) as problem:
         _refuse(str(problem), FAILURES)
+
+
+@click.command("export-test", short_help="Write a notebook as a plain pytest file.")
+@click.argument("notebook", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="The file to write; - is standard output.  [test_NOTEBOOK.py beside it]",
+)
+@click.option("-f", "--force", is_flag=True, help="Replace the file where there is one.")
+def export_command(notebook: Path, output: Path | None, force: bool) -> None:
+    """Write NOTEBOOK as a plain pytest file over the same Python API.
+
+    Exit status 1 where something in it has no counterpart: it is named by its cell, and fails the test.
+    """
+    from .export_test import export_test
+
+    target = output or notebook.with_name("test_" + re.sub(r"\W+", "_", notebook.stem).strip("_") + ".py")
+    shown = str(target) == "-"
+    try:
+        if not shown and target.exists() and not force:
+            raise UsageProblem(f"{target} is there already; name another file with -o, or replace it with --force")
+        exported = export_test(notebook, Path.cwd() if shown else target.parent)
+        if shown:
+            click.echo(exported.source, nl=False)
+        else:
+            target.write_text(exported.source, encoding="utf-8")
+            click.echo(str(target))
+    except UsageProblem as problem:
+        _refuse(str(problem), USAGE)
+    except OSError as problem:
+        _refuse(f"{target} could not be written: {problem.strerror}", FAILURES)
+    for cell, reason in exported.missing:
+        click.echo(f"jbts: cell {cell} could not be exported: {reason}", err=True)
+    sys.exit(FAILURES if exported.missing else 0)
 
 
 def _refuse(message: str, status: int) -> None:

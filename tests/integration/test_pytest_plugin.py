@@ -240,8 +240,7 @@ class TestASession:
 
     def test_only_what_failed_runs_again(self, ran: Ran, run: Run) -> None:
         """--lf takes the notebooks that failed, and -x ends after the first."""
-        words = ("--lf", "-x", "-q", "--jbts-param", "limit=3")
-        assert len(run("--collect-only", *words).items) == 2
-        again = run(*words, home="again")
-        assert again.code == 1 and "stopping after" in again.said
-        assert "FAILED shop/page.ipynb::page" in again.said and "users[eve]" not in again.said
+        words = ("--jbts-param", "limit=3")
+        assert len(run("--collect-only", "-q", "--lf", *words).items) == 2
+        ended = run("-x", "-q", "users.ipynb::users[eve]", "test_zz_ordinary.py", *words, home="again")
+        assert ended.code == 1 and "1 failed in" in ended.said and "stopping after 1 failures" in ended.said

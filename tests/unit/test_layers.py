@@ -112,7 +112,13 @@ def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     declared = {re.split(r"[\[<>=;! ]", line)[0].lower() for group in groups for line in group}
-    modules_of = {"PIL": "pillow", "IPython": "ipython", "vl_convert": "vl-convert-python", "yaml": "pyyaml"}
+    modules_of = {
+        "PIL": "pillow",
+        "IPython": "ipython",
+        "vl_convert": "vl-convert-python",
+        "yaml": "pyyaml",
+        "_pytest": "pytest",
+    }
     used = {name.split(".")[0] for _, path in modules() for name in imported(path)}
     third_party = used - set(sys.stdlib_module_names) - {"jbts_kernel"}
     missing = {name for name in third_party if modules_of.get(name, name.replace("_", "-")) not in declared}

@@ -242,5 +242,5 @@ def test_sets_of_values_can_be_told_one_by_one_and_in_suite_toml(tmp_path: Path)
 def test_sets_that_cannot_be_meant_say_so(tmp_path: Path, told: Any) -> None:
     """A parameter the notebook does not use, no value, no name: nothing runs, and the message names it."""
     speaking_of(tmp_path / "a.ipynb", "user", parametrize=told)
-    with pytest.raises(UsageProblem, match="parametrize|the parameter usr"):
+    with pytest.raises(UsageProblem, match=r"parametrize|the parameter usr"):
         collect([tmp_path], folder=tmp_path)
