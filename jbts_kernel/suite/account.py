@@ -66,9 +66,13 @@ class Account:
         document = json.dumps(result.document(), indent=1, default=str)
         (self.folder_of_run / "run.json").write_text(document, encoding="utf-8")
         if junit is not None:
-            from .junit import write_junit
+            from .junit import recorded, write_junit
 
-            write_junit(result, junit)
+            try:
+                known = recorded(result.home, result.run_id)
+            except JBTSError as problem:  # which is in the notes already, where it could not be published
+                known, result = {}, replace(result, notes=(*result.notes, str(problem)))
+            write_junit(result, junit, known)
         if report is not None:
             from .report import write_report
 

@@ -6,10 +6,12 @@
   const empty = document.getElementById("no-match");
   let kind = "all";
 
+  const texts = new Map(); // read once, when somebody searches
   const fits = (test, words) => {
     if (kind !== "all" && test.dataset.kind !== kind) return false;
-    const text = test.textContent.toLowerCase();
-    return words.every((word) => text.includes(word));
+    if (words.length === 0) return true;
+    if (!texts.has(test)) texts.set(test, test.textContent.toLowerCase());
+    return words.every((word) => texts.get(test).includes(word));
   };
   const apply = () => {
     const words = search ? search.value.toLowerCase().split(/\s+/).filter(Boolean) : [];

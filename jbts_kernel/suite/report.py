@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageProblem
 from .failure import failure_in
-from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
+from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView, Trend
 
 if TYPE_CHECKING:
     from ..store.queries import Results
 
 THUMBNAIL_WIDTH = 320
 MANY = 1_000_000
+RUNS_SHOWN = 20
+"""Runs a trend goes back."""
+PAGES_MADE = 100
+"""Executed notebooks that become pages to read, those that failed first; of the rest there is the notebook."""
 
 _ORDER = {
     "error": 0,
@@ -82,6 +86,9 @@ class _Reader:
         self.folder = folder
         self.results: Results = Results(home)
         self._pictures: dict[str, Picture | None] = {}
+        self._evidence: dict[str, str | None] = {}
+        self._history: dict[str, list[tuple[str, str, str]]] = {}
+        self._pages = PAGES_MADE
 
     def run(self) -> RunView:
         found = self._rows("SELECT * FROM runs WHERE run_id = ?")
@@ -94,9 +101,14 @@ class _Reader:
         steps = _grouped(self._of_run("steps", "execution_id, ordinal"))
         console = _grouped(self._of_run("console_messages", "at_ts", "level IN ('error', 'warning')"))
         requests = _grouped(self._of_run("network_requests", "at_ts", "(status IS NULL OR status >= 400)"))
+        self._evidence = {a["step_id"]: a["path"] for a in self._of_run("artifacts", "created_at", "role = 'evidence'")}
+        self._history = self._histories()
         everything = (executions, steps, files, console, requests)
-        tests = [self._test(test, *everything) for test in _tests(document, list(executions.values()))]
-        tests.sort(key=lambda test: (_ORDER.get(test.status, 4), test.name))
+        found_tests = sorted(
+            _tests(document, list(executions.values())),
+            key=lambda test: (_ORDER.get(str(test["status"]), 4), str(test["name"])),
+        )
+        tests = [self._test(test, *everything) for test in found_tests]
         counts: dict[str, int] = {}
         for test in tests:
             counts[test.status] = counts.get(test.status, 0) + 1
@@ -111,7 +123,55 @@ class _Reader:
             tests=tuple(tests),
             notes=tuple(map(str, document.get("notes", ()))),
             counts=counts,
+            trend=self._trend(),
         )
+
+    def _trend(self) -> tuple[Trend, ...]:
+        """The runs before this one that ran some of the same tests, and this one; empty where it is the first."""
+        rows = self._rows(
+            "SELECT run_id, started_at, passed, tests, skipped, date_diff('ms', started_at, ended_at) AS ms"
+            " FROM run_summary WHERE started_at <= (SELECT started_at FROM runs WHERE run_id = ?)"
+            " AND run_id IN (SELECT e.run_id FROM executions e JOIN executions o USING (history_id)"
+            " WHERE o.run_id = ?) ORDER BY started_at DESC LIMIT ?",
+            [self.run_id, self.run_id, RUNS_SHOWN],
+        )
+        if len(rows) < 2:
+            return ()
+        return tuple(
+            Trend(
+                when="this run" if row["run_id"] == self.run_id else _when(row["started_at"]),
+                passed=int(row["passed"]),
+                bad=int(row["tests"]) - int(row["passed"]) - int(row["skipped"]),
+                duration_ms=float(row["ms"] or 0),
+                current=row["run_id"] == self.run_id,
+            )
+            for row in reversed(rows)
+        )
+
+    def _histories(self) -> dict[str, list[tuple[str, str, str]]]:
+        """How each test ended in the runs before this one: run, status and time by history id, oldest first."""
+        rows = self._rows(
+            "SELECT history_id, run_id, arg_max(status, attempt) AS status, max(started_at) AS at_ts FROM executions"
+            " WHERE history_id IN (SELECT history_id FROM executions WHERE run_id = ?) AND run_id <> ?"
+            " AND started_at < (SELECT started_at FROM runs WHERE run_id = ?)"
+            " GROUP BY history_id, run_id QUALIFY row_number() OVER (PARTITION BY history_id ORDER BY at_ts DESC) <= ?"
+            " ORDER BY at_ts",
+            [self.run_id, self.run_id, self.run_id, RUNS_SHOWN],
+        )
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for row in rows:
+            entry = (str(row["run_id"]), str(row["status"]), _when(row["at_ts"]))
+            found.setdefault(str(row["history_id"]), []).append(entry)
+        return found
+
+    def _past(self, executions: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+        """How a test ended in the runs before, where it consists of these executions: as the worst of them."""
+        runs: dict[str, tuple[str, str]] = {}
+        for execution in executions:
+            for run_id, status, when in self._history.get(str(execution["history_id"]), ()):
+                worst = min((status, runs.get(run_id, (status, ""))[0]), key=lambda s: _ORDER.get(s, 4))
+                runs[run_id] = (worst, when)
+        return tuple(runs[run_id] for run_id in sorted(runs))[-RUNS_SHOWN:]
 
     def _document(self) -> dict[str, Any]:
         path = self.home / "runs" / self.run_id / "run.json"
@@ -128,8 +188,8 @@ class _Reader:
         executions = everything[0]
         attempts = tuple(self._attempt(attempt, *everything) for attempt in test["attempts"])
         change = None
+        last = [executions[e] for a in test["attempts"][-1:] for e in a["executions"] if e in executions]
         if test["status"] in BAD and test["attempts"]:
-            last = [executions[e] for e in test["attempts"][-1]["executions"] if e in executions]
             change = self._change(last[-1], attempts[-1]) if last else None
         return TestView(
             name=str(test["name"]),
@@ -140,6 +200,7 @@ class _Reader:
             tags=tuple(map(str, test["tags"] or ())),
             attempts=attempts,
             change=change,
+            history=self._past(last),
         )
 
     def _attempt(
@@ -180,6 +241,7 @@ class _Reader:
                 for r in requests.get(e, ())
             ),
             notebook=self._notebook(executed),
+            notebook_page=self._notebook_page(executed),
         )
 
     def _steps(self, rows: Sequence[Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> list[StepView]:
@@ -202,9 +264,19 @@ class _Reader:
                     error_message=row["error_message"],
                     picture=self._picture(files.get(row["screenshot"])),
                     depth=depth,
+                    evidence=self._evidence_of(str(row["step_id"])),
                 )
             )
         return views
+
+    def _evidence_of(self, step_id: str) -> str | None:
+        """Copy what a failed step left, one file that stands alone; its address."""
+        source = self.home / str(self._evidence.get(step_id) or "")
+        if not source.is_file() or not source.resolve().is_relative_to(self.home.resolve()):
+            return None
+        (self.folder / "evidence").mkdir(exist_ok=True)
+        shutil.copyfile(source, self.folder / "evidence" / f"{step_id}.html")
+        return f"evidence/{step_id}.html"
 
     def _picture(self, artifact: Mapping[str, Any] | None) -> Picture | None:
         """Copy a picture and make its small one, once each. None where the file is gone or no picture."""
@@ -239,6 +311,16 @@ class _Reader:
         (self.folder / "notebooks").mkdir(exist_ok=True)
         shutil.copyfile(executed, self.folder / "notebooks" / executed.name)
         return f"notebooks/{executed.name}"
+
+    def _notebook_page(self, executed: Path | None) -> str | None:
+        if executed is None or not executed.is_file() or self._pages <= 0:
+            return None
+        from .notebook_page import notebook_page
+
+        self._pages -= 1
+        page = executed.with_suffix(".html").name
+        (self.folder / "notebooks" / page).write_text(notebook_page(executed), encoding="utf-8")
+        return f"notebooks/{page}"
 
     def _change(self, execution: Mapping[str, Any], attempt: AttemptView) -> Change | None:
         """Against the last execution of the same test that passed; None where there is none."""

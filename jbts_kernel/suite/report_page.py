@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 
 from .progress import MARKS, duration
-from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
+from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView, Trend
 
 STEPS_SHOWN = 500
 LINES_SHOWN = 60
@@ -119,8 +119,33 @@ def _header(run: RunView) -> str:
         f'<header class="{_text(_overall(run))}"><div class="wrap">'
         f"<h1>{_mark(_overall(run))}{_text(_headline(run))}</h1>"
         f'<div class="bar" role="img" aria-label="{_text(_summary(run))}">{bar}</div>'
-        f'<ul class="legend">{legend}</ul><dl class="facts">{about}</dl>{notes}</div></header>'
+        f'<ul class="legend">{legend}</ul><div class="summary"><dl class="facts">{about}</dl>{_trend(run.trend)}</div>'
+        f"{notes}</div></header>"
     )
+
+
+def _trend(trend: Sequence[Trend]) -> str:
+    """The last runs of these tests as bars, the oldest first: how many passed, and above them how many did not."""
+    if not trend:
+        return ""
+    most = max(1, *(run.passed + run.bad for run in trend))
+    bars = "".join(
+        f'<li class="{"now" if run.current else "then"}" title="{_text(_told(run))}">'
+        f'<span class="failed" style="height:{run.bad / most * 100:.1f}%"></span>'
+        f'<span class="passed" style="height:{run.passed / most * 100:.1f}%"></span>'
+        f'<span class="said">{_text(_told(run))}</span></li>'
+        for run in trend
+    )
+    green = sum(1 for run in trend if not run.bad)
+    return (
+        f'<figure class="trend"><figcaption>Last {len(trend)} runs, {green} green</figcaption>'
+        f'<ol tabindex="0" aria-label="Last runs">{bars}</ol></figure>'
+    )
+
+
+def _told(run: Trend) -> str:
+    failed = f"{run.bad} failed, " if run.bad else ""
+    return f"{run.when}: {failed}{run.passed} passed, {duration(run.duration_ms)}"
 
 
 def _summary(run: RunView) -> str:
@@ -177,11 +202,21 @@ def _test(number: int, test: TestView) -> str:
         f'<details class="test {_text(test.status)}" id="t{number}" data-kind="{_text(kind)}"'
         f"{' open' if opened else ''}>"
         f'<summary>{_mark(test.status)}<span class="title"><b>{_text(test.name, 200)}</b> {tags}'
-        f'<span class="about">{about}</span>{message}</span>'
+        f'<span class="about">{about}</span>{message}{_history(test)}</span>'
         f'<span class="status">{_text(_word(test.status))}</span>'
         f'<span class="time">{attempts}{duration(test.duration_ms)}</span></summary>'
         f'<div class="body">{body or "<p>It was not run.</p>"}</div></details>'
     )
+
+
+def _history(test: TestView) -> str:
+    """How the test ended in the last runs, the oldest first, as dots."""
+    if not test.history:
+        return ""
+    shown = (*test.history[-11:], (test.status, "this run"))
+    dots = "".join(f'<i class="{_text(s)}" title="{_text(f"{when}: {_word(s)}")}"></i>' for s, when in shown)
+    passed = sum(1 for status, _ in shown if status in ("passed", "flaky"))
+    return f'<span class="dots" role="img" aria-label="passed in {passed} of the last {len(shown)} runs">{dots}</span>'
 
 
 def _change(change: Change | None, attempt: AttemptView | None) -> str:
@@ -202,7 +237,11 @@ def _change(change: Change | None, attempt: AttemptView | None) -> str:
 
 
 def _attempt(attempt: AttemptView, count: int, *, opened: bool) -> str:
-    link = f'<a href="{_text(attempt.notebook)}">executed notebook</a>' if attempt.notebook else ""
+    links = [
+        (attempt.notebook_page, "executed notebook"),
+        (attempt.notebook, "as .ipynb" if attempt.notebook_page else "executed notebook (.ipynb)"),
+    ]
+    link = " · ".join(f'<a href="{_text(address)}">{name}</a>' for address, name in links if address)
     ran = "".join(_execution(execution, len(attempt.executions)) for execution in attempt.executions)
     inner = _why(attempt) + ran + _signals(attempt)
     foot = f'<p class="links">{link}</p>' if link else ""
@@ -241,7 +280,15 @@ def _why(attempt: AttemptView) -> str:
     trace = "\n".join(_more(attempt.trace, attempt.message))
     shown = f'<pre tabindex="0">{_text(trace, 8000)}</pre>' if trace.strip() else ""
     page_at = f'<p class="at">on {_text(broken[-1].url, 200)}</p>' if broken and broken[-1].url else ""
-    text = f'<div class="why-text"><p class="why-line">{_text(attempt.message)}</p>{where}{page_at}{shown}</div>'
+    left = next((step.evidence for step in reversed(broken) if step.evidence), None)
+    evidence = (
+        f'<p class="evidence"><a href="{_text(left)}">Evidence</a>: source, outline, console, what was tried</p>'
+        if left
+        else ""
+    )
+    text = (
+        f'<div class="why-text"><p class="why-line">{_text(attempt.message)}</p>{where}{page_at}{shown}{evidence}</div>'
+    )
     return f'<div class="why">{text}{_shot(picture, "the page when it failed")}</div>'
 
 

@@ -21,7 +21,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step as it is shown. ``depth`` is how many groups it stands in."""
+    """A step as it is shown. ``depth`` is how many groups it stands in, ``evidence`` the address of what a failed
+    one left."""
 
     ordinal: int
     name: str
@@ -34,6 +35,7 @@ class StepView:
     error_message: str | None
     picture: Picture | None
     depth: int = 0
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class ExecutionView:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt: what it ran, and what was said meanwhile."""
+    """One attempt: what it ran, and what was said meanwhile. ``notebook`` is the address of the executed
+    notebook, ``notebook_page`` that of the same as a page to read."""
 
     number: int
     status: str
@@ -61,6 +64,7 @@ class AttemptView:
     console: tuple[tuple[str, str], ...] = ()
     requests: tuple[tuple[str, str, str], ...] = ()
     notebook: str | None = None
+    notebook_page: str | None = None
 
     @property
     def steps(self) -> tuple[StepView, ...]:
@@ -82,7 +86,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class TestView:
-    """One test with its attempts. ``first`` is since when it has not passed."""
+    """One test with its attempts. ``history`` is how it ended in the runs before, as statuses with their times,
+    the oldest first."""
 
     __test__ = False
 
@@ -94,6 +99,18 @@ class TestView:
     tags: tuple[str, ...]
     attempts: tuple[AttemptView, ...]
     change: Change | None = None
+    history: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One of the last runs of these tests: when, how many passed and did not, and how long it took."""
+
+    when: str
+    passed: int
+    bad: int
+    duration_ms: float
+    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +125,4 @@ class RunView:
     tests: tuple[TestView, ...]
     notes: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    trend: tuple[Trend, ...] = ()

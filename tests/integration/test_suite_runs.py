@@ -286,7 +286,9 @@ def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
     assert "1 passed" in str(good.stdout)
     assert good.stderr == ""
     assert junit.exists()
-    assert "All passed" in (report / "index.html").read_text()
+    source = (report / "index.html").read_text()
+    assert "All passed" in source and 'href="notebooks/passes.html"' in source
+    assert "in CI only" in (report / "notebooks" / "passes.html").read_text()
     assert [json.loads(file.read_text())["status"] for file in allure.glob("*-result.json")] == ["passed"]
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from jbts_kernel.errors import UsageProblem
-from jbts_kernel.suite.junit import write_junit
+from jbts_kernel.suite.junit import Recorded, write_junit
 from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
 from jbts_kernel.suite.parametrize import parameter_value
 from jbts_kernel.suite.selection import Case, check_parameters, collect, parse_shard, tag_filter
@@ -203,6 +203,41 @@ def test_a_parameter_nobody_uses(tmp_path: Path) -> None:
         check_parameters(cases, ["base_ulr"])
     with pytest.raises(UsageProblem, match="they take base_url, how_many, user"):
         check_parameters(cases, ["colour"])
+
+
+def test_junit_names_each_test_of_a_notebook(tmp_path: Path) -> None:
+    """A notebook with several tests is a class of them: passed, failed with steps and picture, passed on retry,
+    and the one that was not reached; a failure beside its tests is the notebook's own."""
+    path = tmp_path / "shop.ipynb"
+    lines = [f"%test {name} --tags a\n" for name in ("Search", "Buy", "Pay")]
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": lines}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    case = Case(path=path, notebook="suite/shop.ipynb", slug="shop")
+    picture = Path.cwd() / "a.png"
+    known = {
+        "1": Recorded("Search", "failed", "no", "E", 5),
+        "2": Recorded("Search", "passed", duration_ms=1500, lines=("passed   navigate / (3 ms)",)),
+        "3": Recorded("Buy", "failed", "sold out", "ExpectationFailed", 20, ("failed   click (1 ms)",), (picture,)),
+    }
+    attempts = [
+        Attempt(n, Verdict("failed", "sold out", 3, "ExpectationFailed"), 0.0, 1.0, executions=e)
+        for n, e in ((1, ("1",)), (2, ("2", "3")))
+    ]
+    made = write_junit(suite(CaseResult(case, tuple(attempts))), tmp_path / "j.xml", known)
+    root = ElementTree.parse(made).getroot()
+    assert [root.get(n) for n in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
+    found = {c.get("name"): c for c in root.iter("testcase")}
+    assert {c.get("classname") for c in found.values()} == {"suite.shop"}
+    assert found["Search"].find("properties/property[@name='flaky']") is not None
+    assert found["Search"].get("time") == "1.500"
+    assert found["Buy"].find("failure").get("message") == "sold out"  # type: ignore[union-attr]
+    assert found["Buy"].findtext("system-out") == "failed   click (1 ms)\n[[ATTACHMENT|a.png]]"
+    assert found["Pay"].find("skipped") is not None
+    beside = Attempt(1, Verdict("error", "cannot tidy up", 9, "ValueError"), 0.0, 1.0, executions=("2",))
+    made = write_junit(suite(CaseResult(case, (beside,))), tmp_path / "j.xml", known)
+    assert {c.get("name"): c.find("error") is not None for c in ElementTree.parse(made).getroot().iter("testcase")} == {
+        "Search": False, "Buy": False, "Pay": False, "shop": True,
+    }  # fmt: skip
 
 
 # ---- several sets of values ----------------------------------------------------------------------
