@@ -286,9 +286,8 @@ def _why(attempt: AttemptView) -> str:
         if left
         else ""
     )
-    text = (
-        f'<div class="why-text"><p class="why-line">{_text(attempt.message)}</p>{where}{page_at}{shown}{evidence}</div>'
-    )
+    line = f'<p class="why-line">{_text(attempt.message, 600)}</p>'
+    text = f'<div class="why-text">{line}{where}{page_at}{shown}{evidence}</div>'
     return f'<div class="why">{text}{_shot(picture, "the page when it failed")}</div>'
 
 

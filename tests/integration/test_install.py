@@ -91,12 +91,13 @@ def test_wheel_carries_everything(wheel: Path) -> None:
 
 
 def test_wheel_names_its_entry_points(wheel: Path) -> None:
-    """The jbts command and the papermill engine are registered."""
+    """The jbts command, the papermill engine and the pytest plugin are registered."""
     with zipfile.ZipFile(wheel) as archive:
         (place,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         text = archive.read(place).decode()
     assert "jbts = jbts_kernel.cli:main" in text
     assert "jbts = jbts_kernel.suite.engine:JBTSEngine" in text
+    assert "[pytest11]\njbts = jbts_kernel.suite.pytest_plugin" in text
 
 
 def test_command_is_installed(prefix: Path, environment: dict[str, str], tmp_path: Path) -> None:
@@ -110,6 +111,12 @@ def test_command_is_installed(prefix: Path, environment: dict[str, str], tmp_pat
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, f"jbts, version {__version__}\n")
+
+
+def test_nbconvert_finds_the_template(prefix: Path) -> None:
+    """``jupyter nbconvert --template jbts`` has its files where it looks."""
+    folder = prefix / "share" / "jupyter" / "nbconvert" / "templates" / "jbts"
+    assert {path.name for path in folder.iterdir()} >= {"conf.json", "index.html.j2", "page.css"}
 
 
 def test_jupyter_lists_the_kernel(environment: dict[str, str], prefix: Path, tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parametrize={"user": ["ada", "eve"]},
     )
     notebook(folder / "notes.ipynb", "1 / 0", suite=False)
+    (folder / "shop" / "broken.ipynb").write_text("{")
+    (folder / "shop" / "suite.toml").write_text('[quarantine]\ntests = ["broken.ipynb"]\nreason = "half written"\n')
     return folder
 
 
@@ -134,7 +136,7 @@ def test_notebooks_are_collected_as_jbts_run_selects_them(run: Run) -> None:
     tests stay what they are."""
     ordinary = ["test_zz_ordinary.py::test_nothing_of_this_process_has_changed", "test_zz_ordinary.py::test_slow"]
     users = [f"users.ipynb::users[{name}]" for name in ("ada", "eve")]
-    shop = [f"shop/{name}.ipynb::{name}" for name in ("flaky", "good", "page")]
+    shop = [f"shop/{name}.ipynb::{name}" for name in ("broken", "flaky", "good", "page")]
     assert sorted(run("--collect-only", "-q").items) == sorted([*shop, *users, *ordinary])
     assert run("--collect-only", "-q", "notes.ipynb").items == ["notes.ipynb::notes"]
     assert run("--collect-only", "-q", "users.ipynb", "--jbts-param", "user=ada").items == ["users.ipynb::users"]
@@ -197,6 +199,7 @@ class TestASession:
         """Failures fail, what passed on a rerun is flaky and says so, ordinary tests are undisturbed."""
         assert ran.code == 1, ran.said
         assert "2 failed, 5 passed" in ran.said and "3 rerun" in ran.said, ran.said
+        assert "1 xfailed" in ran.said  # the quarantined one
         assert "flaky: shop/flaky.ipynb (passed in attempt 2, after AssertionError: " in ran.said
         assert "PASSED test_zz_ordinary.py::test_nothing_of_this_process_has_changed" in ran.said
 
@@ -231,12 +234,12 @@ class TestASession:
     def test_it_is_one_run_in_the_store(self, ran: Ran, project: Path) -> None:
         """Both processes' attempts belong to one run, each once, and the report shows it."""
         results = Results(project / "home")
-        assert results.rows("select kind, status from runs").rows == (("suite", "failed"),)
+        assert results.rows("select kind, status from runs").rows == (("suite", "error"),)
         found = results.rows(
             "select test_name, attempt, status from executions where test_name in ('flaky', 'page') order by all"
         ).rows
         assert found == (("flaky", 1, "failed"), ("flaky", 2, "passed"), ("page", 1, "error"), ("page", 2, "error"))
-        assert "2 of 5 tests failed" in (project / "report" / "index.html").read_text()
+        assert "3 of 6 tests failed" in (project / "report" / "index.html").read_text()
 
     def test_only_what_failed_runs_again(self, ran: Ran, run: Run) -> None:
         """--lf takes the notebooks that failed, and -x ends after the first."""
