@@ -17,28 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageProblem
 from .failure import failure_in
-from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView, Trend
+from .report_past import ORDER, Past
+from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
 
 if TYPE_CHECKING:
     from ..store.queries import Results
 
 THUMBNAIL_WIDTH = 320
 MANY = 1_000_000
-RUNS_SHOWN = 20
-"""Runs a trend goes back."""
 PAGES_MADE = 100
 """Executed notebooks that become pages to read, those that failed first; of the rest there is the notebook."""
-
-_ORDER = {
-    "error": 0,
-    "failed": 0,
-    "aborted": 1,
-    "not_run": 2,
-    "flaky": 3,
-    "running": 4,
-    "skipped": 5,
-    "passed": 6,
-}
 
 
 def find_run(home: Path, beginning: str | None = None) -> str:
@@ -87,7 +75,6 @@ class _Reader:
         self.results: Results = Results(home)
         self._pictures: dict[str, Picture | None] = {}
         self._evidence: dict[str, str | None] = {}
-        self._history: dict[str, list[tuple[str, str, str]]] = {}
         self._pages = PAGES_MADE
 
     def run(self) -> RunView:
@@ -102,11 +89,11 @@ class _Reader:
         console = _grouped(self._of_run("console_messages", "at_ts", "level IN ('error', 'warning')"))
         requests = _grouped(self._of_run("network_requests", "at_ts", "(status IS NULL OR status >= 400)"))
         self._evidence = {a["step_id"]: a["path"] for a in self._of_run("artifacts", "created_at", "role = 'evidence'")}
-        self._history = self._histories()
+        self._past = Past(self.results, self.run_id)
         everything = (executions, steps, files, console, requests)
         found_tests = sorted(
             _tests(document, list(executions.values())),
-            key=lambda test: (_ORDER.get(str(test["status"]), 4), str(test["name"])),
+            key=lambda test: (ORDER.get(str(test["status"]), 4), str(test["name"])),
         )
         tests = [self._test(test, *everything) for test in found_tests]
         counts: dict[str, int] = {}
@@ -123,55 +110,8 @@ class _Reader:
             tests=tuple(tests),
             notes=tuple(map(str, document.get("notes", ()))),
             counts=counts,
-            trend=self._trend(),
+            trend=self._past.trend(),
         )
-
-    def _trend(self) -> tuple[Trend, ...]:
-        """The runs before this one that ran some of the same tests, and this one; empty where it is the first."""
-        rows = self._rows(
-            "SELECT run_id, started_at, passed, tests, skipped, date_diff('ms', started_at, ended_at) AS ms"
-            " FROM run_summary WHERE started_at <= (SELECT started_at FROM runs WHERE run_id = ?)"
-            " AND run_id IN (SELECT e.run_id FROM executions e JOIN executions o USING (history_id)"
-            " WHERE o.run_id = ?) ORDER BY started_at DESC LIMIT ?",
-            [self.run_id, self.run_id, RUNS_SHOWN],
-        )
-        if len(rows) < 2:
-            return ()
-        return tuple(
-            Trend(
-                when="this run" if row["run_id"] == self.run_id else _when(row["started_at"]),
-                passed=int(row["passed"]),
-                bad=int(row["tests"]) - int(row["passed"]) - int(row["skipped"]),
-                duration_ms=float(row["ms"] or 0),
-                current=row["run_id"] == self.run_id,
-            )
-            for row in reversed(rows)
-        )
-
-    def _histories(self) -> dict[str, list[tuple[str, str, str]]]:
-        """How each test ended in the runs before this one: run, status and time by history id, oldest first."""
-        rows = self._rows(
-            "SELECT history_id, run_id, arg_max(status, attempt) AS status, max(started_at) AS at_ts FROM executions"
-            " WHERE history_id IN (SELECT history_id FROM executions WHERE run_id = ?) AND run_id <> ?"
-            " AND started_at < (SELECT started_at FROM runs WHERE run_id = ?)"
-            " GROUP BY history_id, run_id QUALIFY row_number() OVER (PARTITION BY history_id ORDER BY at_ts DESC) <= ?"
-            " ORDER BY at_ts",
-            [self.run_id, self.run_id, self.run_id, RUNS_SHOWN],
-        )
-        found: dict[str, list[tuple[str, str, str]]] = {}
-        for row in rows:
-            entry = (str(row["run_id"]), str(row["status"]), _when(row["at_ts"]))
-            found.setdefault(str(row["history_id"]), []).append(entry)
-        return found
-
-    def _past(self, executions: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-        """How a test ended in the runs before, where it consists of these executions: as the worst of them."""
-        runs: dict[str, tuple[str, str]] = {}
-        for execution in executions:
-            for run_id, status, when in self._history.get(str(execution["history_id"]), ()):
-                worst = min((status, runs.get(run_id, (status, ""))[0]), key=lambda s: _ORDER.get(s, 4))
-                runs[run_id] = (worst, when)
-        return tuple(runs[run_id] for run_id in sorted(runs))[-RUNS_SHOWN:]
 
     def _document(self) -> dict[str, Any]:
         path = self.home / "runs" / self.run_id / "run.json"
@@ -200,7 +140,7 @@ class _Reader:
             tags=tuple(map(str, test["tags"] or ())),
             attempts=attempts,
             change=change,
-            history=self._past(last),
+            history=self._past.of(last),
         )
 
     def _attempt(

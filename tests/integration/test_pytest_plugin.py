@@ -46,6 +46,9 @@ def test_slow():
 """
 
 
+MAY_FAIL = ("with jbts.group('may fail'):\n    1 / 0", "raises-exception")
+
+
 def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
     """Write a notebook; a cell is its source, or its source and its tags."""
     made = []
