@@ -166,9 +166,10 @@ class _Export:
 
     def _head(self, displays: bool) -> str:
         folder = Path(os.path.relpath(self.path.resolve().parent, self.target_folder.resolve())).as_posix()
-        place = "Path(__file__).parent" if folder == "." else f'Path(__file__).parent / "{folder}"'
+        place = "Path(__file__).parent" if folder == "." else f"Path(__file__).parent / {literal(folder)}"
+        name = self.path.name if re.fullmatch(r"[\w .,()+-]+", self.path.name) else "A notebook"
         lines = [
-            f'"""{self.path.name} as a pytest file, written by jbts export-test; the file is yours to edit.',
+            f'"""{name} as a pytest file, written by jbts export-test; the file is yours to edit.',
             "",
             "Its tests run in their order, and may go on with what one before has found. Parameters are told in the",
             'environment: JBTS_PARAMETERS=\'{"name": "value"}\' pytest.',
@@ -194,7 +195,7 @@ class _Export:
         source = "\n".join(lines) + "\n" + _globals([*self.parameters, *self.fixture.pieces], shared)
         source += "".join(indented(piece.code, 1) for piece in self.parameters)
         values = ", request.param" if several else ""
-        source += f'    with testing.notebook("{self.path.name}", FOLDER, globals(){values}):\n'
+        source += f"    with testing.notebook({literal(self.path.name)}, FOLDER, globals(){values}):\n"
         depth = 2
         if self.fixture.teardown:
             source += "        try:\n"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import JBTSError, UsageProblem
+from ..grammar import printable
 from . import CELL_TIMEOUT
-from .pytest_session import NAME, Session, extras, packed, session_of, short
+from .pytest_session import NAME, SUBTESTS, Session, extras, packed, session_of, short
 
 if TYPE_CHECKING:
     from .outcome import Attempt
@@ -186,7 +187,7 @@ class NotebookItem(pytest.Item):
         kept = [("executed notebook", attempt.executed)]
         kept += [("evidence", session_of(self.config).home / found.evidence)] if found.evidence else []
         lines += [f"{name}: {short(path)}" for name, path in kept if path is not None]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A failed notebook is told by its card, and in one line by its reason; ours is the only traceback worth
@@ -195,7 +196,7 @@ class NotebookItem(pytest.Item):
             return super().repr_failure(excinfo)
         shown = excinfo.getrepr(style="value")
         if self.attempt is not None and shown.reprcrash is not None:
-            shown.reprcrash.message = self.attempt.verdict.message
+            shown.reprcrash.message = printable(self.attempt.verdict.message)
         return shown
 
 
@@ -206,6 +207,8 @@ class NotebookFailed(JBTSError):
 def _tell_steps(item: NotebookItem) -> None:
     """Tell pytest of the steps, as subtests: those that passed where it would show them (``-v``), and those
     that failed without ending the notebook. The one that ended it is the failure of the item itself."""
+    if not SUBTESTS:
+        return
     from _pytest.subtests import SubtestContext, SubtestReport
 
     assert item.attempt is not None
@@ -236,6 +239,6 @@ def _tell_steps(item: NotebookItem) -> None:
             longrepr=longrepr,
             when="call",
         )
-        context = SubtestContext(msg=name, kwargs={})
+        context = SubtestContext(msg=printable(name), kwargs={})
         with shown():
             item.ihook.pytest_runtest_logreport(report=SubtestReport._new(report, context, None, None))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import JBTSError
+from ..grammar import printable
 
 if TYPE_CHECKING:
     from .account import Account
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .settings import SuiteSettings
 
 NAME = "jbts-session"
+SUBTESTS = hasattr(pytest, "SubtestReport")
+"""Whether this pytest knows subtests: 9 does, and 8 runs notebooks without."""
+
 _RUN = "jbts_run_id"
 
 
@@ -141,7 +145,7 @@ class Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = getattr(report, "jbts", None)
-        if told and not self.worker and not isinstance(report, pytest.SubtestReport):
+        if told and not self.worker and not (SUBTESTS and isinstance(report, pytest.SubtestReport)):
             self.told.setdefault(report.nodeid, []).append(told)
 
     @pytest.hookimpl(trylast=True)
@@ -180,7 +184,7 @@ class Session:
         if self.last_lines:
             terminalreporter.section("notebooks", sep="-")
             for line in self.last_lines:
-                terminalreporter.line(line)
+                terminalreporter.line(printable(line))
 
 
 @contextmanager

@@ -8,7 +8,6 @@ at once.
 
 from __future__ import annotations
 
-import datetime
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageProblem
 from .failure import failure_in
-from .report_past import ORDER, Past
+from .report_past import ORDER, Past, when
 from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
 
 if TYPE_CHECKING:
@@ -75,6 +74,7 @@ class _Reader:
         self.results: Results = Results(home)
         self._pictures: dict[str, Picture | None] = {}
         self._evidence: dict[str, str | None] = {}
+        self._past = Past(self.results, run_id)
         self._pages = PAGES_MADE
 
     def run(self) -> RunView:
@@ -89,7 +89,6 @@ class _Reader:
         console = _grouped(self._of_run("console_messages", "at_ts", "level IN ('error', 'warning')"))
         requests = _grouped(self._of_run("network_requests", "at_ts", "(status IS NULL OR status >= 400)"))
         self._evidence = {a["step_id"]: a["path"] for a in self._of_run("artifacts", "created_at", "role = 'evidence'")}
-        self._past = Past(self.results, self.run_id)
         everything = (executions, steps, files, console, requests)
         found_tests = sorted(
             _tests(document, list(executions.values())),
@@ -104,7 +103,7 @@ class _Reader:
         return RunView(
             run_id=self.run_id,
             status=str(run["status"]),
-            started_at=_when(began),
+            started_at=when(began),
             duration_ms=length,
             facts=_facts(run, executions.values()),
             tests=tuple(tests),
@@ -278,7 +277,7 @@ class _Reader:
         # Steps after the one that failed are not gone, they were not reached.
         reached = max((before.index(name) for name in now if name in before), default=-1) + 1
         return Change(
-            when=_when(last["started_at"]),
+            when=when(last["started_at"]),
             commit=str(last["git_commit"] or "")[:10],
             added=tuple(name for name in dict.fromkeys(now) if name not in before),
             gone=tuple(name for name in dict.fromkeys(before[:reached]) if name not in now),
@@ -346,7 +345,3 @@ def _facts(run: Mapping[str, Any], executions: Any) -> tuple[tuple[str, str], ..
         "Python": str(run["python"] or ""),
     }
     return tuple((name, value) for name, value in facts.items() if value)
-
-
-def _when(value: datetime.datetime | None) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%S UTC") if value else ""

@@ -52,7 +52,7 @@ class Past:
             return ()
         return tuple(
             Trend(
-                when="this run" if row["run_id"] == self.run_id else _when(row["started_at"]),
+                when="this run" if row["run_id"] == self.run_id else when(row["started_at"]),
                 passed=int(row["passed"]),
                 bad=int(row["tests"]) - int(row["passed"]) - int(row["skipped"]),
                 duration_ms=float(row["ms"] or 0),
@@ -73,7 +73,7 @@ class Past:
         )
         found: dict[str, list[tuple[str, str, str]]] = {}
         for row in rows:
-            entry = (str(row["run_id"]), str(row["status"]), _when(row["at_ts"]))
+            entry = (str(row["run_id"]), str(row["status"]), when(row["at_ts"]))
             found.setdefault(str(row["history_id"]), []).append(entry)
         return found
 
@@ -87,5 +87,6 @@ class Past:
         return tuple(runs[run_id] for run_id in sorted(runs))[-RUNS_SHOWN:]
 
 
-def _when(value: datetime | None) -> str:
+def when(value: datetime | None) -> str:
+    """A moment as it is shown; empty where there was none."""
     return value.strftime("%Y-%m-%d %H:%M:%S UTC") if value else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -146,6 +147,16 @@ def test_what_cannot_be_exported_is_named_and_fails(tmp_path: Path, home: Path) 
     with pytest.raises(UsageProblem, match="no notebook"):
         export_test(tmp_path / "test_it.py", tmp_path)
     assert export_test(path, tmp_path / "elsewhere").source.count('FOLDER = Path(__file__).parent / ".."') == 1
+
+
+def test_names_are_texts_in_the_file_and_nothing_else(tmp_path: Path) -> None:
+    """Whatever a notebook's file, its folder and its tests are called, the file is the same Python."""
+    name = 'x"""; import os; os.abort() #'
+    path = notebook(tmp_path / 'a"b' / f"{name}.ipynb", f"%test {name} \\\n1 + 1")
+    source = export_test(path, tmp_path).source
+    tree = ast.parse(source)
+    calls = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "attr")}
+    assert calls == {"fixture", "notebook", "execution"}
 
 
 @pytest.mark.parametrize(
