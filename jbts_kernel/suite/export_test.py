@@ -22,8 +22,9 @@ from .parametrize import Values, labels, value_sets
 from .plain_python import NotExported, Piece, indented, literal, pieces
 from .verdict import LEFT_OUT, is_code
 
-ALWAYS_SHARED = frozenset({"base_url"})
-"""Variables that steps read without naming them."""
+ALWAYS_SHARED = frozenset({"base_url", "jbts", "page", "step", "testing", "pytest"})
+"""Variables that steps read without naming them, and names the file itself begins with: a cell that gives one of them
+another value gives it to all of the file, as in the notebook."""
 
 
 @dataclass(frozen=True, slots=True)
