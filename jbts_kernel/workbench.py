@@ -434,7 +434,9 @@ class Workbench(Answers):
         """After a step: the first generation must exist, and a new one is due now and then."""
         if self._publication is not None and not (self.home / "results.duckdb").exists():
             self._publication.wait(30)
-        if time.monotonic() - self._published_at > PUBLISH_EVERY:
+        due = time.monotonic() - self._published_at > PUBLISH_EVERY
+        # asked whether it has ended, so that it is not left for Python to complain of
+        if due and (self._publication is None or self._publication.poll() is not None):
             self._publish()
 
     def demo(self) -> str:
@@ -461,6 +463,8 @@ class Workbench(Answers):
         if self._events is not None:
             self._events.close()
         if had_run:
+            if self._publication is not None:
+                self._publication.poll()
             self._publish()
 
 

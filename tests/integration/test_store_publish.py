@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from jbts_kernel import workbench
 from jbts_kernel.errors import StoreProblem
 from jbts_kernel.log import Log
 from jbts_kernel.log.envelope import encode
@@ -551,3 +552,21 @@ def test_names_of_migrations_are_kept(home: Path) -> None:
     publish(home)
     found = Results(home).rows("SELECT name FROM internal.migrations ORDER BY name").rows
     assert found == tuple((name,) for name, _ in MIGRATIONS)
+
+
+def test_a_publication_that_has_ended_is_asked_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbench that publishes now and then leaves no process to Python, which would complain of it."""
+    monkeypatch.setattr(workbench, "PUBLISH_EVERY", 0.0)
+    bench = workbench.Workbench(home=home, environ={"JBTS_BROADCASTER": "off"})
+    with bench.group("look"):
+        pass
+    first = bench._publication
+    assert first is not None
+    os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+    bench._publish_soon()
+    second = bench._publication
+    assert second is not None and second is not first and first.returncode == 0
+    second.wait(60)
+    bench.close()
+    assert bench._publication is not None
+    bench._publication.wait(60)
