@@ -23,6 +23,7 @@ _WORDS = {"not_run": "not run"}
 _HEADLINES = {
     "passed": "All passed",
     "flaky": "Passed, with flaky tests",
+    "quarantined": "Passed, but for quarantined tests",
     "failed": "Tests failed",
     "error": "Tests failed",
     "aborted": "Interrupted",
@@ -79,13 +80,14 @@ def _word(status: str) -> str:
 
 
 def _mark(status: str) -> str:
-    sign = MARKS.get(status, ("…", ""))[0]
+    sign = MARKS.get(status, ("~" if status == "quarantined" else "…", ""))[0]
     return f'<span class="mark {_text(status)}" aria-hidden="true">{sign}</span>'
 
 
 def _overall(run: RunView) -> str:
-    if run.status == "passed" and run.counts.get("flaky"):
-        return "flaky"
+    for status in ("flaky", "quarantined"):
+        if run.status == "passed" and run.counts.get(status):
+            return status
     return "skipped" if run.status == "passed" and not run.counts.get("passed") else run.status
 
 
@@ -98,7 +100,7 @@ def _headline(run: RunView) -> str:
 
 def _header(run: RunView) -> str:
     total = max(1, len(run.tests))
-    order = ("passed", "flaky", "skipped", "not_run", "aborted", "failed", "error")
+    order = ("passed", "flaky", "quarantined", "skipped", "not_run", "aborted", "failed", "error")
     known = [s for s in order if run.counts.get(s)] + [s for s in run.counts if s not in order]
     bar = "".join(
         f'<span class="{_text(s)}" style="flex-grow:{run.counts[s] / total:.4f}"'
@@ -161,6 +163,7 @@ def _filters(run: RunView) -> str:
         for key, label, number in (
             ("bad", "Failed", sum(run.counts.get(s, 0) for s in BAD)),
             ("flaky", "Flaky", run.counts.get("flaky", 0)),
+            ("quarantined", "Quarantined", run.counts.get("quarantined", 0)),
             ("passed", "Passed", run.counts.get("passed", 0)),
             ("skipped", "Skipped", run.counts.get("skipped", 0)),
         )
@@ -195,8 +198,10 @@ def _test(number: int, test: TestView) -> str:
     last = test.attempts[-1] if test.attempts else None
     # What is worth reading first: why it failed, also where it passed afterwards.
     shown = next((a for a in reversed(test.attempts) if a.status in BAD), last)
-    body = (_change(test.change, last) if last else "") + "".join(
-        _attempt(attempt, len(test.attempts), opened=attempt is shown) for attempt in reversed(test.attempts)
+    body = (
+        _about_attempts(test)
+        + (_change(test.change, last) if last else "")
+        + "".join(_attempt(attempt, len(test.attempts), opened=attempt is shown) for attempt in reversed(test.attempts))
     )
     return (
         f'<details class="test {_text(test.status)}" id="t{number}" data-kind="{_text(kind)}"'
@@ -207,6 +212,14 @@ def _test(number: int, test: TestView) -> str:
         f'<span class="time">{attempts}{duration(test.duration_ms)}</span></summary>'
         f'<div class="body">{body or "<p>It was not run.</p>"}</div></details>'
     )
+
+
+def _about_attempts(test: TestView) -> str:
+    """Why it fails nothing, and what differed between its attempts."""
+    quarantine = f"<p>Quarantined: {_text(test.quarantine, 300)}. It fails no run.</p>" if test.quarantine else ""
+    lines = "".join(f"<li>{_text(line, 400)}</li>" for line in test.differences)
+    differed = f"<p>Between the failing attempt and the passing one:</p><ul>{lines}</ul>" if lines else ""
+    return f'<div class="change">{quarantine}{differed}</div>' if quarantine or differed else ""
 
 
 def _history(test: TestView) -> str:

@@ -21,9 +21,10 @@ ORDER = {
     "aborted": 1,
     "not_run": 2,
     "flaky": 3,
-    "running": 4,
-    "skipped": 5,
-    "passed": 6,
+    "quarantined": 4,
+    "running": 5,
+    "skipped": 6,
+    "passed": 7,
 }
 """What somebody has to look at comes first."""
 
@@ -82,7 +83,7 @@ class Past:
         runs: dict[str, tuple[str, str]] = {}
         for execution in executions:
             for run_id, status, when in self._history.get(str(execution["history_id"]), ()):
-                worst = min((status, runs.get(run_id, (status, ""))[0]), key=lambda s: ORDER.get(s, 4))
+                worst = min((status, runs.get(run_id, (status, ""))[0]), key=lambda s: ORDER.get(s, ORDER["running"]))
                 runs[run_id] = (worst, when)
         return tuple(runs[run_id] for run_id in sorted(runs))[-RUNS_SHOWN:]
 

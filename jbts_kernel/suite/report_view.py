@@ -87,7 +87,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class TestView:
     """One test with its attempts. ``history`` is how it ended in the runs before, as statuses with their times,
-    the oldest first."""
+    the oldest first; ``differences`` are lines about what differed between a failing attempt and a passing one.
+    One that is quarantined and did not pass has that for its status, and the reason in ``quarantine``."""
 
     __test__ = False
 
@@ -100,6 +101,8 @@ class TestView:
     attempts: tuple[AttemptView, ...]
     change: Change | None = None
     history: tuple[tuple[str, str], ...] = ()
+    differences: tuple[str, ...] = ()
+    quarantine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -164,6 +165,24 @@ def test_it_shows_where_things_are_going(home: Path, tmp_path: Path) -> None:
     assert 'aria-label="passed in 2 of the last 4 runs"' in source
     (evidence,) = re.findall(r'href="(evidence/[^"]+)"', source)
     assert (folder / evidence).read_text() == "all of it"
+
+
+def test_what_fails_nothing_is_told_apart(home: Path, tmp_path: Path) -> None:
+    """A quarantined test is neither passed nor failed and says why; a flaky one says what its attempts differed in."""
+    run_id = record(home, status="passed", text="lamp", steps=1)
+    one = {"notebook": "a.ipynb", "message": "sold out", "duration_ms": 1, "tags": [], "attempts": []}
+    tests = [
+        {**one, "name": "a.ipynb", "status": "failed", "quarantine": "waits for the <till>"},
+        {**one, "name": "b.ipynb", "status": "flaky", "differences": ["step 2, click: <b>"]},
+        {**one, "name": "c.ipynb", "status": "passed", "quarantine": "waits too"},
+    ]
+    (home / "runs" / run_id).mkdir(parents=True)
+    (home / "runs" / run_id / "run.json").write_text(json.dumps({"tests": tests}))
+    source = write_report(home, run_id, tmp_path / "report").read_text()
+    assert "Passed, with flaky tests" in source and "waits for the &lt;till&gt;" in source
+    kinds = re.findall(r'class="test (\w+)" id="t\d" data-kind="(\w+)"', source)
+    assert kinds == [("flaky", "flaky"), ("quarantined", "quarantined"), ("passed", "passed")]
+    assert "step 2, click: &lt;b&gt;" in source and source.count("It fails no run.") == 2
 
 
 def test_the_latest_run_is_found_and_a_wrong_one_is_not(home: Path, tmp_path: Path) -> None:
