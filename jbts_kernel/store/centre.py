@@ -114,7 +114,7 @@ def ship(home: Path, target: Target, *, at: Callable[[str], object] = lambda sta
             return _Centre(target, carrier, at).take(home)
     except StatementRefused as problem:
         reason = target.masked(str(problem))
-        raise StoreProblem(f"{target.shown} could not be shipped to: {reason}", hints=_hints(reason)) from None
+        raise StoreProblem(f"{target.shown} could not be shipped to: {reason}{_way_out(reason)}") from None
     except OSError as problem:
         raise StoreProblem(f"{home} could not be shipped to {target.shown}: {problem}") from problem
 
@@ -124,7 +124,15 @@ class _Centre:
 
     def __init__(self, target: Target, carrier: Carrier, at: Callable[[str], object]) -> None:
         self.served, self.masked, self.run, self.at = target.served, target.masked, carrier.run, at
-        self.run(target.attach, *(() if target.served else ("USE centre",)))
+        for last in (*[False] * (TURNS - 1), True):
+            try:
+                self.run(target.attach)
+                break
+            except StatementRefused as problem:  # two may make the catalogue of a new DuckLake at once
+                if last or not _came_first(str(problem)):
+                    raise
+        if not target.served:
+            self.run("USE centre")
         self._prepare()
         if target.served:
             self._sweep()
@@ -337,19 +345,18 @@ def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
 
 def _came_first(reason: str) -> bool:
     """Whether a refusal means that another shipment was quicker, and this one is to be asked anew."""
-    return bool(re.search(rf"{_MEANWHILE}|[Cc]onflict|Duplicate key|already exists", reason))
+    return bool(re.search(rf"{_MEANWHILE}|conflict(?!ing lock)|duplicate key|already exists", reason, re.IGNORECASE))
 
 
-def _hints(reason: str) -> tuple[str, ...]:
+def _way_out(reason: str) -> str:
+    """What to do about a refusal, where that is known."""
     if "Conflicting lock" in reason:
-        return ("a catalogue in a file has one user at a time: ship again, or keep the catalogue in PostgreSQL",)
+        return "; a catalogue in a file has one user at a time: ship again, or keep the catalogue in PostgreSQL"
     if re.search(r"data.?path", reason, re.IGNORECASE):
-        return (
-            "--data FOLDER says where a DuckLake keeps its files: a folder or bucket all who ship and ask can reach",
-        )
-    if re.search(r"password|authentication|token|401", reason, re.IGNORECASE):
-        return (f"a Quack server's token is {TOKEN_VARIABLE}; PostgreSQL's password can be in PGPASSWORD or ~/.pgpass",)
-    return ()
+        return "; --data FOLDER says where a DuckLake keeps its files, which all who ship and ask must reach"
+    if re.search(r"password|authentication", reason, re.IGNORECASE):
+        return f"; a Quack server's token is {TOKEN_VARIABLE}, PostgreSQL's password PGPASSWORD or in ~/.pgpass"
+    return ""
 
 
 _URL_PASSWORD = r"(?<=://)([^/@:\s]*):(\S+)@"  # noqa: S105

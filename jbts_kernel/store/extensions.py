@@ -81,11 +81,9 @@ class Carrier:
             self.close()
             reasons.append(str(reason).partition("\n")[0])
         raise StoreProblem(
-            f"the DuckDB of {named or 'this installation'} has no extension {' and '.join(extensions)}: {reasons[0]}",
-            hints=(
-                f"jbts ship --prepare puts DuckDB {VERSION}, which has them, beside it (60 MB from the package index)",
-                f"or name a Python that has them: {PYTHON_VARIABLE}=/path/to/python",
-            ),
+            f"the DuckDB of {named or 'this installation'} has no extension {' and '.join(extensions)}: jbts ship"
+            f" --prepare puts DuckDB {VERSION}, which has them, beside it (60 MB from the package index), or name a"
+            f" Python that has them with {PYTHON_VARIABLE} ({reasons[0]})"
         )
 
     def run(self, *statements: str) -> list[list[object]]:

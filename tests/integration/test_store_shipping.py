@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from jbts_kernel.cli import main
 from jbts_kernel.errors import StoreProblem, UsageProblem
@@ -320,13 +319,16 @@ def test_lines_put_aside_by_the_dead_are_swept(centre: Centre, home: Path) -> No
         "s3://me:hush@bucket/results",
     ],
 )
-def test_a_password_is_never_shown(address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_never_shown(
+    address: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Neither in the message that a centre cannot be reached nor in the one that it is none."""
     record(home, "a")
     monkeypatch.setenv("JBTS_HOME", str(home))
-    said = CliRunner().invoke(main, ["ship", address])
-    assert said.exit_code != 0
-    told = f"{said.output}{said.stderr}{said.exception!r}"
+    with pytest.raises(SystemExit) as ended:
+        main(["ship", address])
+    told = "".join(capsys.readouterr())
+    assert ended.value.code != 0
     assert "***" in told and "hush" not in told
 
 
@@ -348,9 +350,8 @@ def test_what_is_not_there_is_named(home: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME", str(tmp_path))
     lake = target_of(f"ducklake:{tmp_path / 'x'}")
     assert lake is not None
-    with pytest.raises(StoreProblem, match="has no extension ducklake") as problem:
+    with pytest.raises(StoreProblem, match="has no extension ducklake: jbts ship --prepare"):
         ship(home, lake)
-    assert any("jbts ship --prepare" in hint for hint in problem.value.hints)
     monkeypatch.setenv(PYTHON_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(StoreProblem, match="cannot be started"):
         ship(home, lake)
