@@ -19,6 +19,7 @@ _UNDECIDED = frozenset(
     (
         "color-contrast", "frame-tested", "video-caption", "no-autoplay-audio", "link-in-text-block", "bypass",
         "skip-link", "css-orientation-lock", "aria-valid-attr-value", "target-size", "hidden-content",
+        "aria-prohibited-attr",
     )
 )  # fmt: skip
 """Rules whose "cannot tell" says nothing about the page; contrast is measured in the picture instead."""
@@ -54,7 +55,7 @@ def run(page: Page, scope: Any = None) -> dict[str, Any]:
 def findings(answer: dict[str, Any]) -> Iterator[Finding]:
     """A finding for each element that breaks a rule, and one for each rule that could not be decided."""
     for violation in answer["violations"]:
-        for node in violation["nodes"][:20]:
+        for node in [n for n in violation["nodes"] if not n.get("faint")][:20]:
             yield _finding(violation, node, str(violation.get("impact") or "moderate"))
     for doubt in answer["incomplete"]:
         if doubt["id"] not in _UNDECIDED and doubt["nodes"]:

@@ -2,8 +2,8 @@
 async function look() {
   const empty = blank();
   if (!empty) {
-    const all = blocks();
-    clippedText(); spillingText(); overlaps(); hiddenText(); offScreen(); overflow(); covered();
+    const all = [...blocks(), ...blocks(textsIn(framed(), 1000))];
+    clippedText(); spillingText(); overlaps(); tightLines(); hiddenText(); offScreen(); overflow(); covered();
     await pictures();
     errorTexts(all); stackTraces(); encodings(all); unfilled(all);
     for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);
@@ -11,12 +11,18 @@ async function look() {
   const inside = (f) => !args.el || within(args.el, f.el) || within(f.el, args.el) && f.rule !== "blank";
   const entry = performance.getEntriesByType("navigation")[0];
   return {
-    findings: found.filter(inside).map((f) => ({ rule: f.rule, message: f.message, evidence: f.evidence, locator: locate(f.el), box: boxOf(f.rect) })),
+    findings: found.map(inFrame).filter(inside).map((f) => ({ rule: f.rule, message: f.message, evidence: f.evidence, locator: locate(f.el), box: boxOf(f.rect) })),
     status: entry && entry.responseStatus ? entry.responseStatus : null,
     links: [...new Set(every("a[href]").filter(drawn).map((a) => a.href.split("#")[0]))].filter((h) => h.startsWith(location.origin + "/") && h !== location.href.split("#")[0]).slice(0, 60),
     broken: every("img").filter((i) => i.complete && i.naturalWidth === 0).map((i) => i.currentSrc || i.src).filter(Boolean).slice(0, 100),
     ...facts(),
   };
+}
+function inFrame(f) {  // what stands in a frame is told of the frame, where it is drawn
+  const frame = f.el.ownerDocument !== document && f.el.ownerDocument.defaultView && f.el.ownerDocument.defaultView.frameElement;
+  if (!frame) return f;
+  const [r, dx, dy] = [f.rect, rectOf(frame).left + frame.clientLeft, rectOf(frame).top + frame.clientTop];
+  return { ...f, el: frame, rect: { left: r.left + dx, right: r.right + dx, top: r.top + dy, bottom: r.bottom + dy } };
 }
 function facts() {
   return {
