@@ -56,8 +56,8 @@ def main() -> None:
         page = OpenPage(bench.session, "data-testid")
         picture = Picture(png, 0, 0, 1280, 800)
         looks = {
-            "rules": lambda: analyze(page, picture, with_axe=False, check_links=False),
-            "rules and axe": lambda: analyze(page, picture, check_links=False),
+            "rules": lambda: analyze(page, picture, with_axe=False),
+            "rules and axe": lambda: analyze(page, picture),
             "the page script alone": lambda: ask(page, "look"),
             "axe alone": lambda: axe.run(page),
         }

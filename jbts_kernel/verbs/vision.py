@@ -6,17 +6,44 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..browser import capture
-from ..browser.faults import dialog_open, translate
+from ..browser.cdp import CommandRefused
+from ..browser.faults import dialog_open, transitional, translate
 from ..browser.locators import as_json
-from ..errors import ExpectationFailed, StepProblem
+from ..errors import ExpectationFailed, ScriptFailed, StepProblem
 from ..grammar import Cover, Expected, Input, Locator, clip
 from ..models import Analysis, ConsoleMessage, NetworkRequest
 from ..stage import Stage
 from .registry import verb
 
 if TYPE_CHECKING:
+    from ..browser.engine import Session
     from ..vision.looking import Picture
     from ..vision.server import Server
+
+
+def run_script(
+    session: Session, source: str, command: str, arguments: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """The answer of a script of the vision layer. Raises :class:`StepProblem`."""
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        session.browser.limit("script", seconds)
+        answer = session.script(source, command, **arguments)
+    except (WebDriverException, HTTPError, OSError) as error:
+        raise translate(error, seconds, session.dialog) from error
+    except CommandRefused as error:
+        raise _replaced() if transitional(error) else error from None
+    if answer.get("state") == "stale":
+        raise _replaced()
+    if answer.get("state") == "invalid":
+        raise ScriptFailed(f"the page could not be looked at: {clip(str(answer.get('message')), 300)}")
+    return answer
+
+
+def _replaced() -> StepProblem:
+    return StepProblem("the page was replaced while it was looked at; run the step again")
 
 
 class StagePage:
@@ -25,18 +52,8 @@ class StagePage:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    def script(self, source: str, *arguments: Any) -> Any:
-        from selenium.common.exceptions import WebDriverException
-        from urllib3.exceptions import HTTPError
-
-        stage, session = self.stage, self.stage.session
-        if session.dialog is not None:
-            raise dialog_open(session.dialog)
-        try:
-            session.browser.limit("script", max(30.0, stage.deadline.seconds))
-            return session.driver.execute_async_script(source, *arguments)
-        except (WebDriverException, HTTPError, OSError) as error:
-            raise translate(error, stage.deadline.seconds, session.dialog) from error
+    def script(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return run_script(self.stage.session, source, command, arguments, max(30.0, self.stage.deadline.seconds))
 
     def in_flight(self) -> int:
         return self.stage.session.browser.signals.in_flight(self.stage.session.handle)
@@ -184,7 +201,7 @@ def skipped(stage: Stage) -> list[dict[str, float]]:
         return []
     answer = stage.ask("covers", chains=chains, secrets=[], testid=stage.settings.testid_attribute)
     if "boxes" not in answer:
-        raise StepProblem("the page was replaced while it was looked at; run the step again")
+        raise _replaced()
     frame = stage.session.place_frame() if answer["top"] else None
     dx, dy = (frame.x, frame.y) if frame else (0.0, 0.0)
     return [{**box, "x": box["x"] - dx, "y": box["y"] - dy} for box in answer["boxes"]]

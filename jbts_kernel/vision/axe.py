@@ -45,10 +45,9 @@ def _installed() -> bool:
 
 def run(page: Page, scope: Any = None) -> dict[str, Any]:
     """axe's violations and what it could not decide, each with its elements."""
-    answer = page.script(script(), list(TAGS), scope)
-    if not isinstance(answer, dict) or "violations" not in answer:
-        why = answer.get("failed") if isinstance(answer, dict) else type(answer).__name__
-        raise ScriptFailed(f"axe-core could not look at the page: {why}")
+    answer = page.script(script(), "axe", {"tags": TAGS, "el": scope})
+    if "violations" not in answer:
+        raise ScriptFailed(f"axe-core could not look at the page: {answer.get('failed')}")
     return answer
 
 

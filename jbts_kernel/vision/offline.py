@@ -1,4 +1,5 @@
-"""The offline layer: every rule, run over the page as it is. No key, no model, no other host."""
+"""The offline layer: every rule, run over the page as it is. No key, no model, and no request
+of our own: what the page did is all there is to know."""
 
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ from ..grammar import clip
 from ..ids import new_id
 from ..models import Analysis, Box, ConsoleMessage, Finding, NetworkRequest
 from . import axe, pixels
-from .links import LinkCheck
 from .looking import Page, Picture, ask
 from .rules import RULES, SEVERITIES
 
@@ -37,7 +37,6 @@ def analyze(
     scope: Any = None,
     settled: bool = True,
     with_axe: bool = True,
-    check_links: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Sight:
     """Look at the page with every rule.
@@ -50,7 +49,6 @@ def analyze(
     """
     begun = clock()
     seen = ask(page, "look", el=scope)
-    asked = LinkCheck(seen["links"] if check_links and scope is None else ())
     found = [*_of_page(seen), *_of_dom(seen)]
     image = pixels.opened(picture.png)
     if scope is None and not seen["empty"] and pixels.one_colour(image):
@@ -63,7 +61,6 @@ def analyze(
     if scope is None:
         console, requests = page.messages()
         found += _of_messages(seen, console, requests)
-        found += _of_links(asked)
     if kind == "error":
         wanted = {
             "http_error",
@@ -165,11 +162,4 @@ def _of_messages(
             f"a request failed: {q.method} {clip(q.url, 100)} {how}",
             f"{q.method} {q.url} {how}",
             severity=severity,
-        )
-
-
-def _of_links(asked: LinkCheck) -> Iterator[Finding]:
-    for link, status in asked.dead().items():
-        yield _finding(
-            "dead-link", f"a link leads nowhere: {clip(link, 100)} is answered with {status}", f"{status} {link}"
         )

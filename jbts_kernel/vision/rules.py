@@ -43,16 +43,6 @@ _ALL = (
         passes="A page that only speaks of a status.",
     ),
     Rule(
-        "dead-link",
-        "http_error",
-        "moderate",
-        "network",
-        finds=(
-            "A link to the same site is answered with 404, 410 or 5xx (asked without cookies, at most 24 links, 0.8 s)."
-        ),
-        passes="Links that need signing in, other sites, anything that sounds like signing out or deleting.",
-    ),
-    Rule(
         "error-text",
         "error_text",
         "serious",

@@ -1,8 +1,9 @@
 // What the other scripts stand on: which elements and texts are drawn, where, and how to name them.
-// Put in front of one of them and run as the body of an asynchronous WebDriver script: (command, args, done).
+// Put in front of one of them and run as the body of a function: (command, args, done).
 // Everything here only reads. Scrolling to look at a point is undone within the same task, so that neither
 // an event nor an observer of the page's sees it.
-const [command, args, done] = arguments;
+const command = arguments[0], args = arguments[1], done = arguments[arguments.length - 1];
+if (args.loose) args.el = arguments[2];
 const MOST_TEXTS = 6000, MOST_ELEMENTS = 20000;
 const root = document.scrollingElement || document.documentElement;
 const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();

@@ -13,7 +13,6 @@ async function look() {
   return {
     findings: found.map(inFrame).filter(inside).map((f) => ({ rule: f.rule, message: f.message, evidence: f.evidence, locator: locate(f.el), box: boxOf(f.rect) })),
     status: entry && entry.responseStatus ? entry.responseStatus : null,
-    links: [...new Set(every("a[href]").filter(drawn).map((a) => a.href.split("#")[0]))].filter((h) => h.startsWith(location.origin + "/") && h !== location.href.split("#")[0]).slice(0, 60),
     broken: every("img").filter((i) => i.complete && i.naturalWidth === 0).map((i) => i.currentSrc || i.src).filter(Boolean).slice(0, 100),
     ...facts(),
   };
