@@ -12,7 +12,7 @@ from ..errors import ConfigProblem, ScriptFailed
 from ..models import Box, Finding
 from .looking import Page, source
 
-PACKAGE = "axe-playwright-python"
+PACKAGE = "selenium-axe-python"
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 _LABELS = frozenset(("label", "select-name", "aria-input-field-name", "form-field-multiple-labels"))
 _UNDECIDED = frozenset(
