@@ -11,12 +11,18 @@ from typing import Any
 from ..grammar import clip
 from ..ids import new_id
 from ..models import Analysis, Box, ConsoleMessage, Finding, NetworkRequest
-from . import axe, pixels
+from . import axe, ocr, pixels
 from .looking import Page, Picture, ask
 from .rules import RULES, SEVERITIES
 
 MOST = 200
 _ABORTED = ("net::ERR_ABORTED", "ERR_BLOCKED_BY_CLIENT", "NS_BINDING_ABORTED")
+_OF_ERRORS = frozenset(
+    (
+        "http_error", "error_text", "blank", "console", "network", "broken_image", "placeholder", "encoding",
+        "spinner",
+    )
+)  # fmt: skip
 _SKEW = 0.05  # seconds by which the browser's two clocks may differ
 
 
@@ -58,33 +64,67 @@ def analyze(
         found += axe.findings(answer)
         doubts = [node for rule in answer["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
         found += pixels.measured_contrast(picture, image, doubts)
+    unread = ""
+    if seen["canvases"] and ocr.installed():
+        found += ocr.canvases(page, picture, image, seen["canvases"])
+    elif seen["canvases"]:
+        unread = f"the text of {_counted(len(seen['canvases']), 'canvas', 'canvases')} was not read: {ocr.HOW}"
     if scope is None:
         console, requests = page.messages()
         found += _of_messages(seen, console, requests)
     if kind == "error":
-        wanted = {
-            "http_error",
-            "error_text",
-            "blank",
-            "console",
-            "network",
-            "broken_image",
-            "placeholder",
-            "encoding",
-            "spinner",
-        }
-        found = [f for f in found if f.category in wanted]
+        found = [f for f in found if f.category in _OF_ERRORS]
     placed = tuple(placed_on(picture, f) for f in ordered(found)[:MOST])
-    analysis = Analysis(
+    took = (clock() - begun) * 1000
+    return Sight(_analysis(kind, placed, summary(placed, settled), took, unread), picture, seen)
+
+
+def of_picture(
+    page: Page, picture: Picture, kind: str = "general", clock: Callable[[], float] = time.perf_counter
+) -> Sight:
+    """Look at a picture that is all there is: whether it is empty, and what its words say, where they can be read.
+    ``page`` lends its rules for words; nothing of it is looked at. The facts are an outline of what was read."""
+    begun = clock()
+    image, unread = pixels.opened(picture.png), ""
+    found: list[Finding] = []
+    lines: tuple[ocr.Line, ...] = ()
+    if pixels.one_colour(image):
+        found.append(_finding("blank-picture", "the picture is one colour"))
+    elif ocr.installed():
+        lines = ocr.read(image)
+        found += [finding for _, finding in ocr.judge(page, lines)]
+    else:
+        unread = f"the text of the picture was not read: {ocr.HOW}"
+    if kind == "error":
+        found = [f for f in found if f.category in _OF_ERRORS]
+    placed = tuple(ordered(found)[:MOST])
+    told = summary(placed) if placed or lines else "no text was read in the picture"
+    outline = {
+        "url": "", "title": "", "text": "\n".join(line.text for line in lines),
+        "items": [
+            {"text": n.text, "tag": "picture", "locator": "",
+             "box": {"x": n.box.x, "y": n.box.y, "width": n.box.width, "height": n.box.height}}
+            for n in lines
+        ],
+    }  # fmt: skip
+    return Sight(_analysis(kind, placed, told, (clock() - begun) * 1000, unread), picture, outline)
+
+
+def _analysis(kind: str, found: tuple[Finding, ...], told: str, took: float, unread: str) -> Analysis:
+    return Analysis(
         analysis_id=new_id(),
         kind=kind,
         provider="offline",
         status="ok",
-        summary=summary(placed, settled),
-        findings=placed,
-        latency_ms=(clock() - begun) * 1000,
+        summary=told,
+        findings=found,
+        latency_ms=took,
+        warnings=(unread,) if unread else (),
     )
-    return Sight(analysis, picture, seen)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:

@@ -140,6 +140,9 @@ function unfilled(all) {
     const exact = pieces.find((p) => EXACT.test(p.text) && !/^(H[1-6]|DT|TH|DFN|OPTION|EM|I|Q|CITE|MARK)$/.test(p.el.nodeName) && !p.el.closest("dfn,dt,th,nav"));
     if (exact && (plain.length < 60 || exact.el !== b.el) && !(prose(b.el) && plain.length > 60)) say(exact.el, plain, exact.text);
   }
+}
+function unfilledParts() {  // the same in fields, attributes, style sheets and the title
+  const say = (el, text, value) => report("placeholder", el, `a value was never filled in: ${clip(text, 80)}`, value || text);
   for (const el of every("input:not([type=hidden]):not([type=password]),textarea")) {
     if (!drawn(el) || isCode(el) && el.nodeName !== "TEXTAREA") continue;
     for (const value of [el.value, el.placeholder]) if (value && (EXACT.test(fold(value)) || (el.nodeName === "INPUT" && (OBJECT.test(value) || /^\{\{.{1,60}\}\}$/.test(value))))) { say(el, value); break; }
