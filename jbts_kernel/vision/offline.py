@@ -23,6 +23,7 @@ _OF_ERRORS = frozenset(
         "spinner",
     )
 )  # fmt: skip
+_MISPLACED = frozenset(("overlap", "covered", "text-spills"))
 _SKEW = 0.05  # seconds by which the browser's two clocks may differ
 
 
@@ -63,7 +64,9 @@ def analyze(
         answer = axe.run(page, scope)
         found += axe.findings(answer)
         doubts = [node for rule in answer["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
-        found += pixels.measured_contrast(picture, image, doubts)
+        misplaced = [f.box for f in found if f.rule in _MISPLACED and f.box]  # what lies behind it is not its own
+        measured = pixels.measured_contrast(picture, image, doubts)
+        found += [f for f in measured if f.box and not any(_meet(f.box, box) for box in misplaced)]
     unread = ""
     if seen["canvases"] and ocr.installed():
         found += ocr.canvases(page, picture, image, seen["canvases"])
@@ -125,6 +128,10 @@ def _analysis(kind: str, found: tuple[Finding, ...], told: str, took: float, unr
 
 def _counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:

@@ -143,11 +143,16 @@ function overlaps() {
       const [a, b] = [items[i], items[j]];
       if (a.block === b.block || told.has(a.block) && told.has(b.block) || a.t.text === b.t.text) continue;
       const c = cross(a.r, b.r), [w, h] = [c.right - c.left, c.bottom - c.top];
-      if (w < 5 || h < 0.3 * Math.min(a.r.bottom - a.r.top, b.r.bottom - b.r.top) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
+      if (w < 5 || h < 0.25 * Math.min(a.r.bottom - a.r.top, b.r.bottom - b.r.top) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
       if (w < 0.12 * Math.min(a.r.right - a.r.left, b.r.right - b.r.left) && w < 14) continue;
       if (floats(a.t.el) !== floats(b.t.el) || popup(a.t.el) !== popup(b.t.el)) continue;  // one lies above the page
       const stack = hits((c.left + c.right) / 2, (c.top + c.bottom) / 2) || [];
       const [ia, ib] = [stack.findIndex((e) => e === a.block || within(a.block, e)), stack.findIndex((e) => e === b.block || within(b.block, e))];
+      if (ia < 0 && ib < 0 && outside(a.block, c) && outside(b.block, c) && stack[0] && within(stack[0], a.block) && within(stack[0], b.block)) {
+        told.add(a.block); told.add(b.block);
+        report("overlap", b.t.el, `two texts run out of their boxes and over each other: ${named(a.t.el)} and ${named(b.t.el)}`, `${a.t.text} / ${b.t.text}`, unite([a.r, b.r]));
+        continue;
+      }
       const runs = (item, other, depth) => depth === 0 && outside(item.block, c) && !within(item.block, other.block);  // the browser does not name what spills
       if ((ia < 0 && runs(a, b, ib)) || (ib < 0 && runs(b, a, ia))) {
         const [out, under] = ia < 0 ? [a, b] : [b, a];
@@ -294,7 +299,7 @@ function covered() {
     const cover = covers[0];
     if (!cover || covers.filter(Boolean).length < 4) continue;
     const pinned = floats(cover);
-    if (popup(cover)) continue;
+    if (popup(cover) || cover.matches("input[type=file]")) continue;  // what lies over a button to take its presses
     if (pinned && pinned !== floats(el)) {
       const whole = area(rectOf(pinned)) > 0.6 * innerWidth * innerHeight;
       const dialog = whole && (words(pinned) || pinned.querySelector(CONTROLS) || every("dialog[open],[aria-modal=true],[role=dialog],[role=alertdialog]").some(drawn));

@@ -5,7 +5,7 @@ async function look() {
     const all = [...blocks(), ...blocks(textsIn(framed(), 1000))];
     clippedText(); spillingText(); overlaps(); tightLines(); hiddenText(); offScreen(); overflow(); covered();
     await pictures();
-    errorTexts(all); stackTraces(); encodings(all); unfilled(all); unfilledParts();
+    errorTexts(all); errorAnswer(all); stackTraces(); encodings(all); unfilled(all); unfilledParts();
     for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);
   }
   const inside = (f) => !args.el || within(args.el, f.el) || within(f.el, args.el) && f.rule !== "blank";

@@ -16,7 +16,7 @@ const THROWN = [
   /^(?:[Uu]ncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
   /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
   /^Cannot (?:GET|POST|PUT|DELETE) \/\S*$/, /\bWhitelabel Error Page\b/, /^You have an error in your SQL syntax/i, /^(?:Segmentation fault|panic: )/, /^(?:Unhandled|Uncaught) (?:Runtime )?(?:Error|Exception|rejection)\b/i, /^(?:Error )?HTTP(?:\/\d(?:\.\d)?)? (?:4|5)\d\d\b(?!:\s*[\d.,]+\s*$)/,
-  /\brequest failed with status(?: code)? [45]\d\d\b/i, /\b(?:unexpected token .{1,20} in JSON|is not valid JSON$)/i,
+  /^(?:[A-Z]\w*(?:Error|Exception)|DoesNotExist|Http404) at \/\S*$/, /\bmatching query does not exist\b/, /\brequest failed with status(?: code)? [45]\d\d\b/i, /\b(?:unexpected token .{1,20} in JSON|is not valid JSON$)/i,
 ];
 const STATUS = "(?:bad request|unauthori[sz]ed|forbidden|not found|page not found|method not allowed|too many requests|internal (?:server )?error|server error|not implemented|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)";
 const FAILED = [
@@ -26,7 +26,7 @@ const FAILED = [
   /^[\w' \u2019-]{2,40} (?:could not|couldn't|couldn\u2019t|cannot|failed to) (?:be )?load(?:ed)?\b/i, /^(?:oops|uh[- ]oh|whoops)\s*[!.\u2026]*$/i, /^(?:(?:network error|failed to fetch|load failed|connection (?:refused|lost))\b(?=\s*(?:$|[.!,:;\u2013\u2014-]))|networkerror when attempting\b)/i, /^(?:(?:oops|sorry)[\s,!.:\u2026-]*)?(?:but )?(?:this|the|that) page (?:(?:you (?:requested|(?:are|were) looking for) )?(?:does not|doesn.t|no longer) exists?|isn.t working|could not be found|cannot be found|you (?:requested|are looking for) (?:could not|cannot|can't) be found)/i,
   /^(?:(?:oops|sorry)[\s,!.:\u2026-]*)?(?:but )?we (?:can.t|cannot|could not|couldn.t) (?:seem to )?find (?:the|that|this) page\b/i,
   /^(?:(?:ups|hoppla|entschuldigung|d\u00e9sol\u00e9|lo sentimos|desculpe|scusa)[\s,!.:-]*)?(?:es ist (?:leider )?ein (?:\S+ ){0,2}fehler aufgetreten|(?:leider )?ist (?:leider )?ein (?:\S+ )?fehler aufgetreten|ein (?:\S+ )?fehler ist aufgetreten|etwas ist schief\s?gelaufen|seite (?:wurde )?nicht gefunden|une erreur (?:\S+ )?(?:s.est produite|est survenue)|page (?:introuvable|non trouv\u00e9e)|(?:se )?ha (?:producido|ocurrido) un error|algo (?:ha salido|sali\u00f3) mal|p\u00e1gina no encontrada|ocorreu um erro|algo deu errado|p\u00e1gina n\u00e3o encontrada|si \u00e8 verificato un errore|pagina non trovata|er is (?:een |iets )?(?:fout|misgegaan)|\u043f\u0440\u043e\u0438\u0437\u043e\u0448\u043b\u0430 \u043e\u0448\u0438\u0431\u043a\u0430|\u30a8\u30e9\u30fc\u304c\u767a\u751f|\u53d1\u751f\u9519\u8bef|\u51fa\u9519\u4e86)/i,
-  /^page not found\b/i, /^(?:database|connection|server|system|fatal|critical|runtime|unknown|unexpected) error\b\s*(?:[:.!(\u2013-]|$)/i,
+  /^error (?:establishing|connecting|loading|fetching|opening|reading|retrieving|processing)\b/i, /^page not found\b/i, /^(?:database|connection|server|system|fatal|critical|runtime|unknown|unexpected) error\b\s*(?:[:.!(\u2013-]|$)/i,
 ];
 const REFUSED = /^(?:[\w\u2019' ]{0,40}\s)?(?:failed\b(?!\s+(?:attempts?|jobs?|sign|login|payments?|tests?))|could not be (?:saved|loaded|sent|completed|processed|updated|deleted)|unable to (?:save|load|connect|send|complete|process|reach|update|delete))\b/i;
 const NAVIGATIONAL = "a,button,[role=button],[role=tab],[role=menuitem],summary,dt,label,option,nav,th,caption,figcaption,blockquote,q,cite,address,time";
@@ -40,6 +40,11 @@ function errorTexts(all) {
     if (!failed || b.text[failed[0].length] === "?" || /\?\s*$/.test(b.text) || (prose(b.el) && !alertLike(b.el))) continue;
     report("error-text", b.el, `the page says that something failed: ${clip(b.text, 80)}`, b.text);
   }
+}
+const ANSWER = /^[{[].*"(?:error|errors|exception|stack|status_?code|status)"\s*:\s*(?!null|0|200|"ok"|\[\s*\]|false|"")/is;
+function errorAnswer(all) {  // an interface's answer shown as the page
+  const [only] = all;
+  if (all.length === 1 && ANSWER.test(only.text) && /"(?:error|errors|exception|stack)"|:\s*"?[45]\d\d\b/i.test(only.text)) report("error-text", only.el, `an error of the program is shown: ${clip(only.text, 80)}`, only.text);
 }
 function stackTraces() {  // a trace in <pre> on a page that is nothing but an error
   for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
@@ -79,8 +84,9 @@ function encodings(all) {
 }
 
 // ---- values never filled in ---------------------------------------------------------------------------------
-const TEMPLATE = [/\{\{\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
-const OBJECT = /\[object (?:Object|Array|Undefined|Null|HTML\w+|Promise|Map|Set|Date|Function)\]/;
+const TEMPLATE = [/\{\{\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%|%[A-Z]{2,}(?:_[A-Z]+)+%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
+const OBJECT = /\[object (?:Object|Array|Undefined|Null|HTML\w+|Promise|Map|Set|Date|Function)\]|\bfunction\s*\w*\s*\([^)]{0,60}\)\s*\{\s*\[native code\]\s*\}|\[Function(?:: \w+)?\]/;
+const TO_DO = /^(?:TODO|FIXME|TBD|XXX)\s*[:\u2013-]\s*\S|\b(?:heading|title|text|content|copy|headline|description) goes here\b|^(?:insert|your) (?:heading|title|text|content|headline|description) here\b/i;
 const SINGLE = /(?:^|[\s,(:])\{(?:\d|[a-z][A-Za-z0-9_.]{1,30})\}(?=$|[\s,.!?):])/;
 const PRINTF = /(?:^|[A-Za-z,:] )%(?:s|d|i|\d\$s)(?=$|[\s.,!:])/;
 const KEY_UP = /^(?=.*_)[A-Z][A-Z0-9_]+(?:\.[A-Z][A-Z0-9_]+)+$|^[A-Z][A-Z0-9]{2,}(?:\.[A-Z][A-Z0-9_]{2,}){2,}$/, PACKAGE = /^(?:com|org|net|io|de|uk|fr|eu|edu|gov|dev)\./i;
@@ -89,7 +95,7 @@ const KEY2 = /^[a-z][a-zA-Z0-9_]*\.(?:[a-z]\w*_\w+|title|subtitle|label|button|h
 const DOMAIN = /\.(?:com|org|net|io|dev|app|co|uk|de|fr|eu|gov|edu|js|ts|py|md|txt|json|html?|css|png|jpe?g|svg|pdf|zip|csv|test|example|local)$/i;
 const BARE = [
   new RegExp(`[$\\u20ac\\u00a3\\u00a5]\\s?-?(?:${NONE}|Infinity)\\b`), new RegExp(`\\b(?:${NONE}|Infinity)\\s?(?:%|[$\\u20ac\\u00a3\\u00a5]|\\u00b0)`), new RegExp(`\\b${NONE}\\s*(?:/|of)\\s*(?:\\d|${NONE})`), new RegExp(`\\d\\s*(?:/|of)\\s*${NONE}\\b`),
-  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`, "i"),
+  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`),
   new RegExp(`^(?:hello|hi|hey|dear|welcome(?: back)?|thanks|thank you|good (?:morning|evening|afternoon)|(?:signed|logged) in as|by|hallo|bonjour|hola)[,:]?\\s+(?:${NONE}|None)\\b`, "i"),
 ];
 // A sentence of the page with a value missing in its middle; not one about such values.
@@ -123,6 +129,7 @@ function unfilled(all) {
     const plain = pieces.length === b.pieces.length ? b.text : text;
     const template = TEMPLATE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
     if (template) { say(b.el, plain, template[0]); continue; }
+    if (TO_DO.test(plain) && /^H[1-6]|BUTTON|LABEL|LEGEND$/.test(b.el.nodeName) && !prose(b.el)) { say(b.el, plain); continue; }
     const object = OBJECT.exec(plain);
     if (object && !inQuotes(plain, object) && !(documented(b.el) && prose(b.el))) { say(b.el, plain, object[0]); continue; }
     if (INVALID.test(plain) && !documented(b.el) && !/Invalid Date\s*[:(]/.test(plain) && plain.length < 120) { say(b.el, plain); continue; }
@@ -146,6 +153,10 @@ function unfilledParts() {  // the same in fields, attributes, style sheets and 
   for (const el of every("input:not([type=hidden]):not([type=password]),textarea")) {
     if (!drawn(el) || isCode(el) && el.nodeName !== "TEXTAREA") continue;
     for (const value of [el.value, el.placeholder]) if (value && (EXACT.test(fold(value)) || (el.nodeName === "INPUT" && (OBJECT.test(value) || /^\{\{.{1,60}\}\}$/.test(value))))) { say(el, value); break; }
+  }
+  for (const el of every("select")) {
+    const wrong = drawn(el) && [...el.options].find((o) => EXACT.test(fold(o.label)) || /^\{\{.{1,60}\}\}$/.test(fold(o.label)));
+    if (wrong) say(el, `${fold(wrong.label)} (a choice)`, fold(wrong.label));
   }
   for (const [el, text] of generated()) if (EXACT.test(text) || OBJECT.test(text) || /\{\{.{1,60}\}\}/.test(text) || /^(?:undefined|NaN|null)\s|\s(?:undefined|NaN|null)$/.test(text)) say(el, text);
   for (const el of every("img[alt],a[href],[aria-label],[title]")) {
