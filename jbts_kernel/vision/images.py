@@ -2,9 +2,9 @@
 
 Lossless WebP at its second effort takes less than half the time and half the bytes of a PNG with ``optimize=True``;
 below that effort it is larger, above it only slower. That holds for flat colours. Where photographs and gradients
-fill a page, its lossless kind is no smaller than the PNG; those are packed twice, with the last two bits rounded
-away and lossy at quality 95, and the smaller is sent. Servers other than OpenAI's own may drop WebP without a word,
-so they are sent PNG.
+fill a page, its lossless kind is no smaller than the PNG: those are packed lossy at quality 95, and what lies in
+between twice, so and with the last two bits rounded away, and the smaller is sent. Servers other than OpenAI's own
+may drop WebP without a word, so they are sent PNG.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TILE_WIDTH, TILE_HEIGHT, MOST_TILES = 1280, 1600, 6
-FLAT = 1024
-"""Colours up to which a picture is taken to be drawn rather than photographed."""
+FLAT, MIXED = 1024, 4096
+"""Colours up to which a picture is taken to be drawn, and beyond which to be photographed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,11 @@ _ROUNDED = [min(255, (value + 2) & 0x1FC) for value in range(256)] * 3
 
 
 def _webp(part: Image) -> bytes:
-    if part.getcolors(FLAT) is not None:
+    colours = part.getcolors(MIXED)
+    if colours is not None and len(colours) <= FLAT:
         return _packed(part, "WEBP", lossless=True, quality=20, method=1)
+    if colours is None:
+        return _packed(part, "WEBP", quality=95, method=0)
     rounded = _packed(part.point(_ROUNDED), "WEBP", lossless=True, quality=20, method=1)
     return min(rounded, _packed(part, "WEBP", quality=95, method=0), key=len)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,9 +56,11 @@ def analyze(
         settled: whether the page came to rest.
     """
     begun = clock()
-    seen = ask(page, "look", el=scope)
+    with ThreadPoolExecutor(1, "jbts-picture") as pool:
+        decoding = pool.submit(pixels.opened, picture.png)  # the browser works meanwhile
+        seen = ask(page, "look", el=scope)
+        image = decoding.result()
     found = [*_of_page(seen), *_of_dom(seen)]
-    image = pixels.opened(picture.png)
     if scope is None and not seen["empty"] and pixels.one_colour(image):
         found.append(_finding("blank-picture", "the page has text, but its picture is one colour", str(seen["url"])))
     if with_axe and kind != "error" and not seen["empty"]:
