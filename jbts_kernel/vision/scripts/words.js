@@ -47,7 +47,7 @@ function errorAnswer(all) {  // an interface's answer shown as the page
   if (all.length === 1 && ANSWER.test(only.text) && /"(?:error|errors|exception|stack)"|:\s*"?[45]\d\d\b/i.test(only.text)) report("error-text", only.el, `an error of the program is shown: ${clip(only.text, 80)}`, only.text);
 }
 function stackTraces() {  // a trace in <pre> on a page that is nothing but an error
-  for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
+  for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && every("code,pre").length === 1 && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
     const text = fold(pre.textContent);
     if (!pre.querySelector("code") && THROWN.slice(0, 4).some((p) => p.test(text))) report("error-text", pre, `an error of the program is shown: ${clip(text, 80)}`, text);
   }
@@ -84,7 +84,7 @@ function encodings(all) {
 }
 
 // ---- values never filled in ---------------------------------------------------------------------------------
-const TEMPLATE = [/\{\{\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%|%[A-Z]{2,}(?:_[A-Z]+)+%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
+const TEMPLATE = [/\{\{(?=[^}]*\w)\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%|%[A-Z]{2,}(?:_[A-Z]+)+%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
 const OBJECT = /\[object (?:Object|Array|Undefined|Null|HTML\w+|Promise|Map|Set|Date|Function)\]|\bfunction\s*\w*\s*\([^)]{0,60}\)\s*\{\s*\[native code\]\s*\}|\[Function(?:: \w+)?\]/;
 const TO_DO = /^(?:TODO|FIXME|TBD|XXX)\s*[:\u2013-]\s*\S|\b(?:heading|title|text|content|copy|headline|description) goes here\b|^(?:insert|your) (?:heading|title|text|content|headline|description) here\b/i;
 const SINGLE = /(?:^|[\s,(:])\{(?:\d|[a-z][A-Za-z0-9_.]{1,30})\}(?=$|[\s,.!?):])/;
@@ -100,9 +100,10 @@ const BARE = [
 ];
 // A sentence of the page with a value missing in its middle; not one about such values.
 const LOOSE = /(?:^|[\s(#:,])(undefined|NaN)(?=$|[\s.,!?);:])/, ABOUT = /\b(?:variables?|values?|functions?|types?|javascript|numbers?|slope|operators?|behaviou?rs?|errors?|hypothes[ei]s|means?|properties|math\w*|python|pandas|terms?|boundar\w+|roles?|rights?|period|divid\w+|zero|limit)\b/i;
-const AFTER_ARTICLE = /\b(?:an?|the|is|are|was|were|be|been|being|so|or|and|not|left|as|remains?|stays?|becomes?|largely|still|yet|currently|otherwise|some|any|no|more|most|very|somewhat|often|\w+ly)\s+$/i;
+const AFTER_ARTICLE = /\b(?:an?|the|is|are|was|were|be|been|being|so|or|and|not|left|as|remains?|stays?|becomes?|largely|still|yet|currently|otherwise|some|any|no|more|most|very|somewhat|often|said|says|reads|word|called|\w+ly)\s+$/i;
 const BY_NULL = /\b(?:by|from|with|on|at)\s+null\s*[.,!]?(?:$|\s)|^(?:showing|found|displaying|you have|there are)\s+null\b/i;
 function missingValue(text) {
+  if (QUOTED.test(text)) return null;
   const loose = LOOSE.exec(text);
   if (loose && !ABOUT.test(text) && !AFTER_ARTICLE.test(text.slice(0, loose.index + loose[0].indexOf(loose[1])))) return loose;
   return BY_NULL.exec(text);
@@ -122,12 +123,14 @@ function* generated() {  // text that the style sheet puts before and behind ele
 }
 function unfilled(all) {
   const say = (el, text, value) => report("placeholder", el, `a value was never filled in: ${clip(text, 80)}`, value || text);
+  const samples = every("code,pre,kbd,samp").map((e) => e.textContent).join(" ");
+  const told = new RegExp(`\\b${NONE}\\b|isNaN`).test(samples), templates = /\{\{|\$\{|<%/.test(samples);  // the page is about such values
   for (const b of all) {
     const pieces = b.pieces.filter((p) => !isCode(p.el) && !matchesUp(p.el, "[translate=no],q"));
     if (!pieces.length) continue;
     const text = fold(pieces.map((p) => p.node.data).join("\u0001")).replace(/\u0001/g, pieces.length === b.pieces.length ? "" : " ");
     const plain = pieces.length === b.pieces.length ? b.text : text;
-    const template = TEMPLATE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
+    const template = !templates && TEMPLATE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
     if (template) { say(b.el, plain, template[0]); continue; }
     if (TO_DO.test(plain) && /^H[1-6]|BUTTON|LABEL|LEGEND$/.test(b.el.nodeName) && !prose(b.el)) { say(b.el, plain); continue; }
     const object = OBJECT.exec(plain);
@@ -138,7 +141,7 @@ function unfilled(all) {
       if (single && !inQuotes(plain, single) && !prose(b.el) && !/\b(?:brac(?:es|kets?)|curly|placeholders?|variables?|syntax|wildcards?)\b/i.test(plain)) { say(b.el, plain, single[0].trim()); continue; }
       if ((KEY.test(plain) || KEY2.test(plain) || KEY_UP.test(plain)) && !PACKAGE.test(plain) && !DOMAIN.test(plain) && !/@|\d{2}/.test(plain) && !b.el.closest("a[href^=http],a[href^=mailto]")) { say(b.el, plain); continue; }
     }
-    if (documented(b.el) || PROSE_WORDS.test(plain)) continue;
+    if (told || documented(b.el) || PROSE_WORDS.test(plain)) continue;
     const bare = BARE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
     if (bare && plain.length < 200) { say(b.el, plain, bare[0].trim()); continue; }
     if (plain.length < 80 && (LABELLED.test(plain) || INNER.test(plain) || PARENS.test(plain)) && !prose(b.el)) { say(b.el, plain); continue; }
