@@ -190,7 +190,7 @@ def main() -> None:
     options = parser.parse_args()
     rounds = options.rounds
     shop = Shop().start()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the store may still be publishing
         settings = JBTS(environ={}, broadcaster="off", screenshots="never", base_url=shop.url)
         bench = Workbench(settings, home=Path(folder) / ".jbts", environ={})
         if options.pages:

@@ -2,8 +2,8 @@
 
 Lossless WebP at its second effort takes less than half the time and half the bytes of a PNG with ``optimize=True``;
 below that effort it is larger, above it only slower. That holds for flat colours. Where photographs and gradients
-fill a page, its lossless kind is no smaller than the PNG: those are packed lossy at quality 95, and what lies in
-between twice, so and with the last two bits rounded away, and the smaller is sent. Servers other than OpenAI's own
+fill a page, its lossless kind is no smaller than the PNG: those are packed lossy at quality 95. What lies in between
+is packed with the last two bits rounded away and, where that is not small, lossy too; the smaller is sent. Servers other than OpenAI's own
 may drop WebP without a word, so they are sent PNG.
 """
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TILE_WIDTH, TILE_HEIGHT, MOST_TILES = 1280, 1600, 6
 FLAT, MIXED = 1024, 4096
 """Colours up to which a picture is taken to be drawn, and beyond which to be photographed."""
+SPARSE = 16
+"""Pixels for a byte from which a packed picture is small enough to look no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def _webp(part: Image) -> bytes:
     if colours is None:
         return _packed(part, "WEBP", quality=95, method=0)
     rounded = _packed(part.point(_ROUNDED), "WEBP", lossless=True, quality=20, method=1)
+    if len(rounded) * SPARSE <= part.width * part.height:
+        return rounded
     return min(rounded, _packed(part, "WEBP", quality=95, method=0), key=len)
 
 
