@@ -3,8 +3,8 @@
 Lossless WebP at its second effort takes less than half the time and half the bytes of a PNG with ``optimize=True``;
 below that effort it is larger, above it only slower. That holds for flat colours. Where photographs and gradients
 fill a page, its lossless kind is no smaller than the PNG: those are packed lossy at quality 95. What lies in between
-is packed with the last two bits rounded away and, where that is not small, lossy too; the smaller is sent. Servers other than OpenAI's own
-may drop WebP without a word, so they are sent PNG.
+is packed with the last two bits rounded away and, where that is not small, lossy too; the smaller is sent. Servers
+other than OpenAI's own may drop WebP without a word, so they are sent PNG.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TILE_WIDTH, TILE_HEIGHT, MOST_TILES = 1280, 1600, 6
-FLAT, MIXED = 1024, 4096
+FLAT, MIXED = 1024, 2048
 """Colours up to which a picture is taken to be drawn, and beyond which to be photographed."""
-SPARSE = 16
+SPARSE = 24
 """Pixels for a byte from which a packed picture is small enough to look no further."""
 
 
