@@ -7,9 +7,11 @@ which attempt, where the data is) goes into the environment of that kernel alone
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ from ..config import find_home
 from ..errors import JBTSError, UsageProblem
 from ..ids import new_id
 from ..log import Log
+from ..store.publisher import start_publish
+from ..workbench import PUBLISH_EVERY
 from . import CELL_TIMEOUT
 from .account import Account
 from .engine import NAME, JBTSEngine
@@ -31,7 +35,9 @@ from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect
+from .turns import NotBegun, Turns
 from .verdict import Verdict, judge, not_started, one_line, unreadable
+from .warmth import COLD, warm
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -61,6 +67,7 @@ def run(
     interruption: Interruption | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
+    warm_starts: bool | None = None,
 ) -> SuiteResult:
     """Run notebooks as tests and record them as one run.
 
@@ -82,6 +89,8 @@ def run(
         progress: told what happens, from several threads.
         interruption: asks the run to end; Ctrl-C does, in the main thread, if left out.
         environ, clock: stand in for the environment kernels inherit, and for the time.
+        warm_starts: fork kernels from a warm process and lend them warm browsers, where that can be done; if left
+            out, unless ``JBTS_WARM=0``.
 
     Raises:
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
@@ -109,7 +118,12 @@ def run(
     account = Account(home, run_id, folder, parameters, log, environ, clock)
     account.begin()
     try:
-        with asked.on_signals(), suite.watch:
+        with contextlib.ExitStack() as stack:
+            if environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts:
+                said = suite.folder_of_run / "forkserver.log"
+                suite.warmth = stack.enter_context(warm(home, environ, cases, workers, said))
+            stack.enter_context(asked.on_signals())
+            stack.enter_context(suite.watch)
             progress.begin(run_id, cases, workers)
             results = suite.work(cases, workers)
         result = SuiteResult(
@@ -215,21 +229,37 @@ class _Suite:
         self.timeout = timeout
         self.cell_timeout = cell_timeout
         self.environ: Mapping[str, str] = os.environ
+        self.warmth = COLD
+        self.turns: Turns | None = None
         self.clock: Callable[[], float] = time.time
         self.running: dict[int, Case] = {}
         """Which case the kernel with this process id runs."""
+        self._publication: subprocess.Popen[bytes] | None = None
+        self._published_at = time.monotonic()
         self.ledger = Ledger(log, run_id, parameters, folder)
         self.watch = Watch(home, run_id, self._step)
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
         _prepare_papermill()
-        with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="jbts-suite") as threads:
+        workers, beside = max(1, workers), 0
+        if self.warmth.server is not None:
+            # One more than may run: the next kernel comes up, and the last one ends, beside the notebook that runs.
+            self.turns, beside = Turns(workers), 1
+        with ThreadPoolExecutor(max_workers=workers + beside, thread_name_prefix="jbts-suite") as threads:
             futures: list[Future[CaseResult]] = [threads.submit(self._case, case) for case in cases]
             # Waited for in slices, because a signal handler runs between two waits of the main thread.
             while wait(futures, timeout=0.5).not_done:
-                pass
+                self._publish()
+            if self._publication is not None:
+                self._publication.wait()
             return tuple(future.result() for future in futures)
+
+    def _publish(self) -> None:
+        """Publish beside the notebooks now and then, for whoever watches a long run."""
+        if time.monotonic() - self._published_at > PUBLISH_EVERY:
+            self._published_at = time.monotonic()
+            self._publication = start_publish(self.home)
 
     def _step(self, pid: int, name: str) -> None:
         case = self.running.get(pid)
@@ -239,9 +269,10 @@ class _Suite:
     def _case(self, case: Case) -> CaseResult:
         attempts: list[Attempt] = []
         while not self.interruption.level:
-            number = len(attempts) + 1
-            self.progress.started(case, number)
-            attempts.append(self.attempt(case, number))
+            try:
+                attempts.append(self.attempt(case, len(attempts) + 1))
+            except NotBegun:
+                break
             again = self._again(attempts)
             self.progress.ended(case, attempts[-1], again)
             if not again:
@@ -258,16 +289,27 @@ class _Suite:
         return not attempts[-1].verdict.ok and len(attempts) <= self.retries
 
     def attempt(self, case: Case, number: int) -> Attempt:
-        """Run a case once, and see to it that it is in the store as what it was."""
-        started_at, began = self.clock(), time.perf_counter()
+        """Run a case once, and see to it that it is in the store as what it was. Raises :class:`NotBegun`."""
+        started_at, since = self.clock(), time.perf_counter()
         output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
         pids: list[int] = []
+        begun = False
 
         def kernel_started(pid: int) -> None:
             pids.append(pid)
             self.running[pid] = case
 
-        verdict, notebook = self._execute(case, number, output, kernel_started)
+        def began() -> None:
+            # What it takes counts from here: its kernel came up beside the notebook before it.
+            nonlocal started_at, since, begun
+            started_at, since, begun = self.clock(), time.perf_counter(), True
+            self.progress.started(case, number)
+
+        if self.turns is None:
+            began()
+        verdict, notebook = self._execute(case, number, output, kernel_started, began)
+        if not begun:
+            began()
         trails = [trail for pid in pids for trail in self.watch.trails(pid)]
         for pid in pids:
             self.running.pop(pid, None)
@@ -277,14 +319,14 @@ class _Suite:
             number=number,
             verdict=verdict,
             started_at=started_at,
-            duration_ms=(time.perf_counter() - began) * 1000,
+            duration_ms=(time.perf_counter() - since) * 1000,
             executed=output if notebook is not None else None,
             executions=executions,
             steps=tuple(step for trail in trails for step in trail.steps),
         )
 
     def _execute(
-        self, case: Case, number: int, output: Path, started: Callable[[int], None]
+        self, case: Case, number: int, output: Path, started: Callable[[int], None], began: Callable[[], None]
     ) -> tuple[Verdict, NotebookNode | None]:
         """Run the notebook: what its cells prove, and the notebook as executed (None where no cell began)."""
         import nbformat
@@ -302,6 +344,9 @@ class _Suite:
             started=started,
             cell_started=lambda index, count: self.progress.cell(case, index, count),
             kernel_log=output.with_suffix(".kernel.log"),
+            server=self.warmth.server,
+            turns=self.turns,
+            began=began,
         )
         try:
             _readable(case.path)
@@ -320,6 +365,9 @@ class _Suite:
             if self.interruption.level:
                 return Verdict("aborted", one_line(problem), error_type="KeyboardInterrupt"), None
             return not_started(str(problem)), None
+        except NotBegun:
+            output.unlink(missing_ok=True)
+            raise
         except (_Unreadable, PapermillException, ValueError) as problem:
             return unreadable(str(problem)), None
         except OSError as problem:
@@ -345,6 +393,8 @@ class _Suite:
         }
         if case.browser:
             told["JBTS_BROWSER"] = case.browser
+        if self.warmth.lender is not None:
+            told["JBTS_LENDER"] = self.warmth.lender.place
         return {name: value for name, value in self.environ.items() if name not in _OURS} | told
 
 
