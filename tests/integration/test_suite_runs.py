@@ -96,14 +96,16 @@ UNREADABLE = {
 }
 
 
-def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "ordinary"])
+def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subtests, warm: bool) -> None:
     """Every notebook that is broken in one way, in one run: no result is green that should not be, each says
     why in one line, the store agrees, teardown cells ran, and no kernel is left."""
     paths = [BROKEN / f"{name}.ipynb" for name in BROKEN_IN]
     for name, (_, _, text) in UNREADABLE.items():
         paths.append(tmp_path / f"{name}.ipynb")
         paths[-1].write_text(text)
-    result = run(paths, workers=2, cell_timeout=6, home=tmp_path / "home", environ=environment())
+    home = tmp_path / "home"
+    result = run(paths, workers=2, cell_timeout=6, home=home, environ=environment(), warm_starts=warm)
     cases = {case.case.test_name: case for case in result.results}
     for name, (status, message, *_) in (BROKEN_IN | UNREADABLE).items():
         with subtests.test(name):
@@ -146,11 +148,12 @@ def kernels_of(home: Path) -> list[list[str]]:
     left = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.environ().get("JBTS_HOME") == str(home):
-                left.append(process.cmdline())
+            words = process.cmdline()
+            if process.environ().get("JBTS_HOME") == str(home) or "jbts_kernel.suite.forkserver" in words:
+                left.append(words)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return [words for words in left if "ipykernel_launcher" in words]
+    return [words for words in left if {"ipykernel_launcher", "jbts_kernel.suite.forkserver"} & set(words)]
 
 
 # ---- what a kernel records -----------------------------------------------------------------------
