@@ -36,28 +36,28 @@ LARGEST = 8 << 20
 """Bytes of a request: an environment has its bounds, too."""
 _PR_SET_PDEATHSIG = 1
 WARM = (
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "ipykernel.datapub",
-    "ipykernel.pickleutil",
+    "IPython.core.completerlib",
     "IPython.core.magics",
+    "IPython.core.oinspect",
     "IPython.core.ultratb",
-    "jbts_kernel.magics",
-    "jbts_kernel.pipeline",
-    "jbts_kernel.widgets",
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "jbts_kernel.broadcast.events",
     "jbts_kernel.browser.chromium",
-    "jbts_kernel.browser.lending",
     "jbts_kernel.browser.pool",
     "jbts_kernel.browser.recovery",
-    "jbts_kernel.store.queries",
+    "jbts_kernel.completion",
+    "jbts_kernel.magics",
+    "jbts_kernel.pipeline",
     "jbts_kernel.vision.rules",
     "selenium.webdriver.chrome.webdriver",
     "selenium.webdriver.common.action_chains",
-    "selenium.webdriver.remote.webdriver",
     "selenium.webdriver.support.ui",
+    "sqlite3",
+    "tornado.platform.asyncio",
     "websockets.sync.client",
-    "PIL.Image",
-    "PIL.PngImagePlugin",
 )
 
 
@@ -75,6 +75,9 @@ def warm() -> None:
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    from PIL import Image
+
+    Image.init()  # every format Pillow knows is a module, and saving the first picture imports them all
 
 
 class Server:

@@ -82,6 +82,10 @@ class CellClient(AsyncKernelClient):
     cell_id: str | None = None
     about: Mapping[str, Any] = MappingProxyType({})
 
+    def start_channels(self, *args: Any, **kwargs: Any) -> None:
+        """Open the channels, but no heartbeat: whether the process runs is known from the process."""
+        super().start_channels(hb=False)
+
     def execute(
         self,
         code: str,

@@ -15,7 +15,7 @@ from typing import Any
 from ..log import Record, Tail
 from ..log.segment import SPOOL, names
 
-INTERVAL = 0.1
+INTERVAL = 0.25
 """Seconds between two looks at the log."""
 
 STEPS_KEPT = 500
