@@ -100,6 +100,11 @@ def closing(result: SuiteResult) -> list[str]:
     if result.interrupted:
         lines[0] = f"interrupted: {lines[0]}"
     lines += [f"note: {note}" for note in result.notes]
+    for one in result.results:
+        if one.quarantined:
+            lines.append(f"quarantined, fails nothing: {one.case.name} ({one.case.quarantine})")
+        if one.status == "flaky":
+            lines += [f"flaky: {one.case.name}: {line}" for line in one.differences]
     if result.report:
         lines.append(f"report     {result.report}")
     if result.junit:

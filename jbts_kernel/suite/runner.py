@@ -161,12 +161,13 @@ def one_by_one(
     included, and raises KeyboardInterrupt then.
     """
     _prepare_papermill()
+    environ = os.environ if environ is None else environ
     log = Log(home)
     asked = Interruption()
     suite = _Suite(
         home, run_id, folder, dict(parameters or {}), log, Silent(), asked, 0, 0, timeout or None, cell_timeout or None
     )
-    suite.environ = os.environ if environ is None else environ
+    suite.environ = environ
     suite.folder_of_run.mkdir(parents=True, exist_ok=True)
 
     def attempt(case: Case, number: int) -> Attempt:
@@ -177,7 +178,11 @@ def one_by_one(
         return made
 
     try:
-        with suite.watch:
+        with contextlib.ExitStack() as stack:
+            if environ.get("JBTS_WARM") != "0":
+                said = suite.folder_of_run / f"forkserver.{os.getpid()}.log"
+                suite.warmth = stack.enter_context(warm(home, environ, (), 1, said))
+            stack.enter_context(suite.watch)
             yield attempt
     finally:
         log.close()
@@ -323,6 +328,7 @@ class _Suite:
             executed=output if notebook is not None else None,
             executions=executions,
             steps=tuple(step for trail in trails for step in trail.steps),
+            notes=tuple(note for trail in trails for note in trail.notes),
         )
 
     def _execute(

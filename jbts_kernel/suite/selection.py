@@ -55,6 +55,8 @@ class Case:
     priority: str | None = None
     parameters: tuple[tuple[str, Any], ...] = ()
     label: str = ""
+    quarantine: str | None = None
+    """Why it fails no run, where it does not."""
 
     @property
     def variant(self) -> str:
@@ -160,6 +162,7 @@ def _cases(
         tags=_labels(about),
         category=str(category) if category else None,
         priority=str(priority) if priority else None,
+        quarantine=settings.quarantined(path),
     )
     sets = value_sets(list(settings.parameters(path)) or about.get("parametrize"), name, given)
     check_parameters([one], dict.fromkeys(key for values in sets for key, _ in values))

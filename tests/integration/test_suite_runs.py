@@ -379,3 +379,28 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 130
+
+
+# ---- what a suite.toml says ----------------------------------------------------------------------
+def test_quarantined_notebooks_are_reported_and_fail_nothing(tmp_path: Path) -> None:
+    """A suite.toml holds the defaults of the command and a quarantine: what is in it runs, is shown with its
+    reason, and leaves the exit status to the others; a flaky test says what its attempts differed in."""
+    marker = tmp_path / "again"
+    once = f"assert os.path.exists({str(marker)!r}) or not open({str(marker)!r}, 'w'), 'too early'"
+    notebook(tmp_path / "suite" / "flaky.ipynb", "import os\n" + steps("buy", once))
+    notebook(tmp_path / "suite" / "known.ipynb", "assert False, 'still broken'")
+    (tmp_path / "suite" / "suite.toml").write_text(
+        '[run]\nretries = 1\nworkers = 2\n[quarantine]\ntests = ["known.ipynb"]\nreason = "SHOP-1"\n'
+    )
+    junit = tmp_path / "x.xml"
+    found = command(tmp_path / "home", str(tmp_path / "suite"), "--junit", str(junit), "--no-warm")
+    assert isinstance(found, subprocess.CompletedProcess)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "quarantined, fails nothing" in found.stdout
+    assert "SHOP-1" in found.stdout
+    assert "too early" in found.stdout.split("step 1, buy: ")[1].splitlines()[0]
+    text = junit.read_text()
+    assert 'failures="0" errors="0"' in text
+    assert "quarantined (SHOP-1): failed: AssertionError: still broken" in text
+    [run_row] = rows(tmp_path / "home", "SELECT status FROM runs")
+    assert run_row == {"status": "passed"}
