@@ -31,6 +31,7 @@ from papermill.log import logger
 from ..errors import JBTSError
 from .forking import ForkFailed, ForkKernelManager, ForkServer, ended
 from .interruption import Interruption
+from .memory import oom_kills
 from .turns import NotBegun, Turns
 
 SHUTDOWN_TIMEOUT = 20.0
@@ -164,6 +165,7 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
         )
         self.conduct = conduct
         self.process: Any = None
+        self.oom_kills = oom_kills()
         self._winding = asyncio.Event()
         self._ending = asyncio.Event()
         self._ipython = False

@@ -34,9 +34,9 @@ from .interruption import Interruption
 from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
-from .selection import Case, check_parameters, collect
+from .selection import Case, check_parameters, collect, missing_parameters
 from .turns import NotBegun, Turns
-from .verdict import Verdict, judge, not_started, one_line, unreadable
+from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
 from .warmth import COLD, warm
 from .watch import Watch
 
@@ -354,12 +354,15 @@ class _Suite:
             turns=self.turns,
             began=began,
         )
+        given = {**self.parameters, **dict(case.parameters)}
         try:
             _readable(case.path)
+            if missing := missing_parameters(case.path, given):
+                return missing_parameter(missing), None
             execute_notebook(
                 _literal(case.path),
                 _literal(output),
-                {**self.parameters, **dict(case.parameters)},
+                given,
                 engine_name=NAME,
                 progress_bar=False,
                 conduct=conduct,

@@ -5,6 +5,7 @@ The order is that of the names, so two machines that split a suite between them 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -225,6 +226,25 @@ def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:
             near = nearest(name, {*declared, ALWAYS_KNOWN})
             listed = f"did you mean {near}?" if near else f"they take {', '.join(sorted({*declared, ALWAYS_KNOWN}))}"
             raise UsageProblem(f"no notebook of this run uses the parameter {name}; {listed}", word=name)
+
+
+def missing_parameters(path: Path, given: Collection[str]) -> list[str]:
+    """What the parameters cells of a notebook declare without a value (``user: str``), and nobody gives."""
+    declared: dict[str, None] = {}
+    valued: set[str] = set(given)
+    for source, tags in _code(path):
+        if "parameters" not in tags:
+            continue
+        try:
+            statements = ast.parse(source).body
+        except (SyntaxError, ValueError):  # which the kernel says better
+            continue
+        for node in statements:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                (declared.setdefault(node.target.id) if node.value is None else valued.add(node.target.id))
+            elif isinstance(node, ast.Assign):
+                valued.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return [name for name in declared if name not in valued]
 
 
 def _code(path: Path) -> Iterator[tuple[str, Sequence[str]]]:

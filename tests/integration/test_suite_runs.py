@@ -88,6 +88,10 @@ BROKEN_IN = {
     "teardown_fails": ("error", "teardown: ValueError: cannot tidy up"),
     "setup_fails": ("error", "setup: AssertionError: no data"),
     "no_kernelspec": ("error", "names no kernel"),
+    "out_of_memory": ("error", "out of memory in cell 2: MemoryError"),
+    "kernel_fails_to_start": ("error", "the kernel 'jbts-broken' did not start: no licence for this kernel"),
+    "missing_parameter": ("error", "parameter user is missing: give -p user=VALUE"),
+    "only_ci": ("passed", ""),
     "no_such_kernel": ("error", "there is no kernel 'no-such-kernel'"),
 }
 UNREADABLE = {
@@ -97,9 +101,16 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "ordinary"])
-def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subtests, warm: bool) -> None:
+def test_each_way_to_break_has_its_verdict(
+    tmp_path: Path, subtests: pytest.Subtests, warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every notebook that is broken in one way, in one run: no result is green that should not be, each says
     why in one line, the store agrees, teardown cells ran, and no kernel is left."""
+    said = "import sys; sys.exit('no licence for this kernel')"
+    spec = {"argv": [sys.executable, "-c", said], "display_name": "Broken", "language": "python"}
+    (tmp_path / "kernels" / "jbts-broken").mkdir(parents=True)
+    (tmp_path / "kernels" / "jbts-broken" / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     paths = [BROKEN / f"{name}.ipynb" for name in BROKEN_IN]
     for name, (_, _, text) in UNREADABLE.items():
         paths.append(tmp_path / f"{name}.ipynb")
@@ -113,7 +124,7 @@ def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subt
             assert cases[name].status == status
             assert message in verdict.message
             assert "\n" not in verdict.message
-            assert verdict.infrastructure is (name == "no_such_kernel")
+            assert verdict.infrastructure is (name in ("no_such_kernel", "kernel_fails_to_start"))
     with subtests.test("teardown cells run wherever there is a kernel"):
         assert states(cases["teardown_runs"]) == ["error", "not_run", "ok"]
         assert states(cases["hangs"]) == ["timeout", "not_run", "ok"]
