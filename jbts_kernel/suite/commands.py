@@ -72,7 +72,7 @@ class _Parameter(click.ParamType[tuple[str, Any]]):
     help="Write an HTML report into this folder.",
 )
 @click.option("--shard", metavar="I/N", help="Run the I-th of N parts only.")
-@click.option("--dask", metavar="ADDRESS", help="Spread the notebooks over a Dask cluster.")
+@click.option("--dask", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option("--tags", metavar="EXPR", help="Only notebooks with these tags: 'smoke and not slow'.")
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds for each notebook; 0 is no limit.")
 @click.option(
@@ -116,12 +116,12 @@ def run_command(
     Exit status: 0 all passed, 1 failures, 2 usage or nothing to run, 3 infrastructure (no browser, no
     kernel), 130 interrupted.
     """
+    from ..config import find_home
+    from .expectation import expected
     from .progress import Lines, Live, Progress, Silent
     from .runner import run
     from .settings import find_settings
 
-    if dask is not None:
-        _refuse("--dask is not there yet: run on this machine with -n, or split the suite with --shard", USAGE)
     if not paths:
         _refuse("name the notebooks to run, or a folder that holds some: jbts run notebooks/", USAGE)
     progress: Progress
@@ -132,7 +132,7 @@ def run_command(
     else:
         from rich.console import Console
 
-        progress = Live(Console(highlight=False))
+        progress = Live(Console(highlight=False), expected=lambda cases: expected(find_home(), cases))
     try:
         usual = find_settings([Path(path) for path in paths]).run
         if retries is None:
@@ -157,6 +157,7 @@ def run_command(
             environ={**os.environ, "JBTS_UPDATE_BASELINES": "1"} if update_baselines else None,
             progress=progress,
             warm_starts=warm,
+            dask=dask,
         )
     except UsageProblem as problem:
         _refuse(str(problem), USAGE)

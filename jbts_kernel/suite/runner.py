@@ -43,6 +43,8 @@ from .watch import Watch
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from .cluster import Cluster
+
 _OURS = frozenset({"JPY_SESSION_NAME", "JPY_PARENT_PID"})
 """Variables that would tell a kernel about the notebook this process itself was started from."""
 
@@ -68,6 +70,7 @@ def run(
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
     warm_starts: bool | None = None,
+    dask: str | None = None,
 ) -> SuiteResult:
     """Run notebooks as tests and record them as one run.
 
@@ -91,6 +94,7 @@ def run(
         environ, clock: stand in for the environment kernels inherit, and for the time.
         warm_starts: fork kernels from a warm process and lend them warm browsers, where that can be done; if left
             out, unless ``JBTS_WARM=0``.
+        dask: the address of a Dask scheduler whose workers run the notebooks, as many at a time as they have threads.
 
     Raises:
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
@@ -116,16 +120,25 @@ def run(
     suite.environ, suite.clock = environ, clock
     started_at, began = clock(), time.perf_counter()
     account = Account(home, run_id, folder, parameters, log, environ, clock)
+    if dask is not None:
+        from .cluster import Cluster
+
+        suite.cluster = Cluster(dask, home, run_id, environ)
     account.begin()
     try:
         with contextlib.ExitStack() as stack:
-            if environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts:
+            if suite.cluster is not None:
+                stack.enter_context(suite.cluster)
+                workers = suite.cluster.size
+            elif environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts:
                 said = suite.folder_of_run / "forkserver.log"
                 suite.warmth = stack.enter_context(warm(home, environ, cases, workers, said))
             stack.enter_context(asked.on_signals())
             stack.enter_context(suite.watch)
             progress.begin(run_id, cases, workers)
             results = suite.work(cases, workers)
+            if suite.cluster is not None:
+                account.notes += suite.cluster.moved()
         result = SuiteResult(
             run_id=run_id,
             home=home,
@@ -236,6 +249,7 @@ class _Suite:
         self.environ: Mapping[str, str] = os.environ
         self.warmth = COLD
         self.turns: Turns | None = None
+        self.cluster: Cluster | None = None
         self.clock: Callable[[], float] = time.time
         self.running: dict[int, Case] = {}
         """Which case the kernel with this process id runs."""
@@ -295,6 +309,10 @@ class _Suite:
 
     def attempt(self, case: Case, number: int) -> Attempt:
         """Run a case once, and see to it that it is in the store as what it was. Raises :class:`NotBegun`."""
+        if self.cluster is not None:
+            self.progress.started(case, number)
+            limits = self.timeout, self.cell_timeout
+            return self.cluster.attempt(case, number, self.parameters, *limits, self.interruption)
         started_at, since = self.clock(), time.perf_counter()
         output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
         pids: list[int] = []

@@ -240,3 +240,21 @@ def test_turns_come_in_the_order_they_were_asked_for() -> None:
     late.__exit__(None, None, None)
     with turns.ask(lambda: order.append("c")):
         assert order[-1] == "c"
+
+
+def test_a_longer_suite_is_exact_and_leaves_nothing(
+    tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short form of benchmarks/suite_soak.py: of a dozen notebooks with browsers one fails and one kills its
+    kernel; every verdict is the expected one, here and in the store, and nothing is left running."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import suite_soak
+
+    folder, home = tmp_path / "suite", tmp_path / "home"
+    folder.mkdir()
+    suite_soak.write(folder, 14, shop.url)
+    result = run([folder], workers=2, home=home, environ=environment(), warm_starts=True)
+    assert suite_soak.wrong(result) == []
+    assert [case.status for case in result.results].count("passed") == 12
+    assert result.exit_code == 1
+    assert list((home / "run").glob("*-*.json")) == []
