@@ -495,12 +495,12 @@ class ChromiumSession(Session):
 
     def settle_signals(self) -> None:
         """Return once every message the page sent so far has been received."""
-        self.browser.channel.call("Browser.getVersion")
+        asked, command = self.browser.channel.post("Browser.getVersion"), "Browser.getVersion"
         if self.dialog is None:
-            try:
+            # the document may be being replaced: then the messages of the old one are in already
+            with contextlib.suppress(CommandRefused, TabGone, UnexpectedDialog):
                 self.evaluate("0")
-            except (CommandRefused, TabGone, UnexpectedDialog):
-                return  # the document is being replaced: the messages of the old one are in already
+        answer(asked, command, self.browser.channel.bounded(10))
 
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
         """A JavaScript expression's plain value in the current tab's main frame, past the driver."""
