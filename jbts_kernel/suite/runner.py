@@ -276,7 +276,8 @@ class _Suite:
 
     def _publish(self) -> None:
         """Publish beside the notebooks now and then, for whoever watches a long run."""
-        if time.monotonic() - self._published_at > PUBLISH_EVERY:
+        ended = self._publication is None or self._publication.poll() is not None
+        if ended and time.monotonic() - self._published_at > PUBLISH_EVERY:
             self._published_at = time.monotonic()
             self._publication = start_publish(self.home)
 
