@@ -312,7 +312,7 @@ class Recorder:
             found = {
                 "finding_id": new_id(), "analysis_id": a.analysis_id, "source": f.source, "category": f.category,
                 "severity": f.severity, "message": self.mask(f.message), "locator": f.locator,
-                "evidence": self.mask(f.evidence), "grounded": f.grounded, **place,
+                "evidence": self.mask(f.evidence), "grounded": f.grounded, "rule": f.rule, **place,
             }  # fmt: skip
             events.append(self._event("finding", found, execution_id, step_id))
         return events

@@ -540,10 +540,16 @@ class ChromiumSession(Session):
             return self._ask([], command, arguments)  # the frame is gone; what is asked is of its page anyway
 
     def _ask(self, frames: list[Any], command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._in_world(PAGE_SCRIPT, frames, command, arguments)
+
+    def _run(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._in_world(source, self.frames, command, arguments)
+
+    def _in_world(self, source: str, frames: list[Any], command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            return world.run(self, PAGE_SCRIPT, command, arguments, frames, self.browser.script_limit)
+            return world.run(self, source, command, arguments, frames, self.browser.script_limit)
         except world.OutOfReach:  # a driver that names elements in its own way
-            return super()._page(command, arguments)
+            return super()._run(source, command, arguments)
 
     def place_frame(self) -> Placement:
         self.placement = TAB

@@ -319,8 +319,18 @@ class Session(ABC):
             raise dialog_open(self.dialog)
         return self._page(command, arguments)
 
+    def script(self, source: str, command: str, **arguments: Any) -> dict[str, Any]:
+        """Run one command of another script made like the page script, where that runs: out of the page's reach,
+        if the browser has such a place."""
+        if self.dialog is not None:
+            raise dialog_open(self.dialog)
+        return self._run(source, command, arguments)
+
     def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments)
+        return self._run(PAGE_SCRIPT, command, arguments)
+
+    def _run(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        found = self.driver.execute_async_script(source, command, arguments)
         if not isinstance(found, dict):
             raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
         return found

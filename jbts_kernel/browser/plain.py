@@ -276,14 +276,20 @@ class PlainSession(Session):
     # ---- the page ---------------------------------------------------------------------------------
     def page(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Like :meth:`Session.page`. A dialog in the way is met by the script, without being asked for first."""
+        return self._run(PAGE_SCRIPT, command, arguments)
+
+    def script(self, source: str, command: str, **arguments: Any) -> dict[str, Any]:
+        return self._run(source, command, arguments)
+
+    def _run(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         from selenium.common.exceptions import NoSuchFrameException
 
         elements: list[Any] = []
-        if "el" in arguments:  # WebKit's driver knows elements only where they are arguments of their own
+        if arguments.get("el") is not None:  # WebKit's driver knows elements only where they are arguments of their own
             elements.append(arguments.pop("el"))
             arguments["loose"] = True
         try:
-            found = self.driver.execute_async_script(PAGE_SCRIPT, command, arguments, *elements)
+            found = self.driver.execute_async_script(source, command, arguments, *elements)
         except NoSuchFrameException:
             if self.frames:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -144,22 +145,41 @@ def import_(sources: tuple[Path, ...]) -> None:
                 f"{source} is a file; name a .jbts folder, or one that jbts ship has filled"
                 " (an exported database holds rows, not the log they are made from)"
             )
-        click.echo(f"{source}: {_moved(transfer(source, home()))}")
+        click.echo(f"{source}: {_moved(transfer(source, home()), files=True)}")
 
 
 @click.command()
-@click.argument("target")
-def ship(target: str) -> None:
+@click.argument("target", required=False)
+@click.option("--data", metavar="FOLDER", help="Where a new DuckLake keeps its files.")
+@click.option("--prepare", is_flag=True, help="Install what shipping to a database needs, and end.")
+def ship(target: str | None, data: str | None, prepare: bool) -> None:
     """Send what is complete to TARGET, each part once, however often and by however many machines.
 
-    TARGET is a folder, also one on a mounted share or bucket. It becomes a data folder like this
-    project's own: JBTS_HOME=TARGET jbts query ..., or jbts import TARGET on another machine.
+    \b
+    jbts ship /mnt/results                          a folder, also of a mounted share or bucket
+    jbts ship postgres://HOST/DB --data /mnt/lake   a DuckLake with its catalogue in PostgreSQL
+    jbts ship ducklake:/mnt/results.ducklake        a DuckLake with its catalogue in a file
+    jbts ship quack:HOST:PORT                       a DuckDB that is served by Quack
+
+    A folder becomes a data folder like this project's own: JBTS_HOME=TARGET jbts query ..., or jbts import TARGET
+    on another machine. A database gets the tables and views of docs/store.md; pictures stay where they are.
+    A Quack server's token is read from JBTS_SHIP_TOKEN, PostgreSQL's password from PGPASSWORD or ~/.pgpass.
     """
+    from .centre import TOKEN_VARIABLE, target_of
+    from .centre import ship as ship_now
+    from .extensions import prepare as prepare_now
     from .transfer import transfer
 
-    if re.match(r"[a-z0-9]+://", target):
-        raise UsageProblem(f"{target} is an address; mount the bucket, and name the folder where it is mounted")
-    click.echo(f"{target}: {_moved(transfer(home(), Path(target)))}")
+    if prepare:
+        click.echo(f"ready: {prepare_now()}")
+        return
+    if target is None:
+        raise UsageProblem("where to? for example: jbts ship /mnt/results, or jbts ship postgres://HOST/DATABASE")
+    central = target_of(target, data, os.environ.get(TOKEN_VARIABLE))
+    if central is None:
+        click.echo(f"{target}: {_moved(transfer(home(), Path(target)), files=True)}")
+    else:
+        click.echo(f"{central.shown}: {_moved(ship_now(home(), central), files=False)}")
 
 
 @click.command()
@@ -181,8 +201,9 @@ def prune(keep: float, dry_run: bool) -> None:
     click.echo(f"{gone}, {files} {verb}: what ended before {before:%Y-%m-%d %H:%M} UTC")
 
 
-def _moved(done: Any) -> str:
-    parts = [f"{_count(done.segments, 'segment')} and {_count(done.files, 'file')} taken over ({_size(done.bytes)})"]
+def _moved(done: Any, *, files: bool) -> str:
+    what = _count(done.segments, "segment") + (f" and {_count(done.files, 'file')}" if files else "")
+    parts = [f"{what} taken over ({_size(done.bytes)})"]
     parts += [f"{done.known} known already"] if done.known else []
     parts += [f"{done.open_segments} still being written, left for the next time"] if done.open_segments else []
     return ", ".join(parts)

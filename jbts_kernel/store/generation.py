@@ -78,7 +78,7 @@ class Generation:
         moved = facts.get("home") != str(self.home)
         if not fresh and not moved and not migrated and len(sealed) < min_segments:
             return None
-        lines = sum(self._merge(batch) for batch in _batches(sealed))
+        lines = sum(self._merge(batch) for batch in batches(sealed))
         self._abort_the_dead({segment.source_of(name) for name in unseen if name not in merged})
         self._make_views(min(listed_ns - MARGIN_NS, newest_ns), merged, {name for name in unseen if name not in merged})
         self.number += 1
@@ -93,7 +93,7 @@ class Generation:
         """Put the lines of ``paths`` into the sealed tables; their number."""
         files = "[" + ", ".join(quoted(glob.escape(str(path))) for path in paths) + "]"
         run = self.connection.execute
-        run(f"CREATE OR REPLACE TEMP TABLE batch AS {_lines_sql(files, 'true')}")
+        run(f"CREATE OR REPLACE TEMP TABLE batch AS {lines_sql(files, 'true')}")
         for table in TABLES:
             order = f" ORDER BY {table.order}" if table.order else ""
             run(f"INSERT INTO {table.sealed} BY NAME {table.select('batch')}{order}")
@@ -176,12 +176,12 @@ class Generation:
         for special in "[*?":
             folder = f"replace({folder}, '{special}', '[{special}]')"
         files = f"{folder} || '/*.jsonl'"
-        self.connection.execute(f"CREATE OR REPLACE VIEW internal.lines AS {_lines_sql(files, wanted)}")
+        self.connection.execute(f"CREATE OR REPLACE VIEW internal.lines AS {lines_sql(files, wanted)}")
         for statement in statements():
             self.connection.execute(statement)
 
 
-def _lines_sql(files: str, wanted: str) -> str:
+def lines_sql(files: str, wanted: str) -> str:
     """SQL of the whole lines in ``files``: torn and foreign ones have no id, or no object as data."""
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in LINE_COLUMNS.items())
     names = ", ".join(name for name in LINE_COLUMNS if name != "v")
@@ -199,7 +199,7 @@ def _one_of(names: list[str]) -> str:
     return f"contains({quoted('/' + '/'.join(names) + '/')}, '/' || parse_filename(filename) || '/')"
 
 
-def _batches(paths: list[Path]) -> Iterator[list[Path]]:
+def batches(paths: list[Path]) -> Iterator[list[Path]]:
     """``paths`` in order, in groups of about ``BATCH_BYTES``."""
     group: list[Path] = []
     size = 0

@@ -53,11 +53,28 @@ process died is `aborted` from the publication after its death. A day after thei
 | `jbts export results/` | everything as Parquet |
 | `jbts export junit.xml`, `jbts export DIR -f allure` | a run for CI servers and for Allure |
 | `jbts ship FOLDER` | sends what is sealed to a central folder (a share, a mounted bucket), each segment once |
+| `jbts ship postgres://HOST/DB --data FOLDER` | the same into a DuckLake whose catalogue is in PostgreSQL |
+| `jbts ship ducklake:FILE` | the same into a DuckLake whose catalogue is in a file |
+| `jbts ship quack:HOST:PORT` | the same into a DuckDB that is served by Quack |
 | `jbts import FOLDER` | takes over another machine's `.jbts`, or what machines have shipped, each segment once |
 
 A folder that was shipped to is a data folder itself: `JBTS_HOME=FOLDER jbts query ...`. Its rows are there when
-the shipping command has ended. Files an older version wrote are upgraded by the first publication; an older version
-leaves a newer file alone and says that it must be upgraded.
+the shipping command has ended.
+
+A central database gets the tables and views of this page; pictures stay where they are. The names of the segments
+are added in the transaction that adds their rows, so each line arrives once, whoever is killed and however many
+machines ship at once. DuckDB's extensions `ducklake`, `postgres` and `quack` are made for one version of DuckDB
+each; where the installed one has none, `jbts ship --prepare` installs DuckDB 1.5.5 with them beside it, in the
+user's cache folder, and `JBTS_SHIP_PYTHON` names another Python that has them. Nothing else downloads anything.
+A catalogue in a file has one user at a time. A Quack server's token is read from `JBTS_SHIP_TOKEN`; PostgreSQL's
+password is best kept in `~/.pgpass` or `PGPASSWORD`, and one in the address is masked in every message.
+
+A connection to `results.duckdb` sees the generation it opened. Segments published after that leave the folder a day
+later at the earliest: a connection held open for longer than a day no longer sees what they hold, without an error.
+Open a new one for each question, or at least once a day.
+
+Files an older version wrote are upgraded by the first publication; an older version leaves a newer file alone and
+says that it must be upgraded.
 """
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,22 +56,62 @@ def transfer(source: Path, target: Path) -> Transfer:
     try:
         spool = segment.make_spool(target)
         files, size = _artifacts(source, target)  # before the rows that name them
-        sealed, still_open = segment.sealed(source / segment.SPOOL)
-        retired = source / segment.SPOOL / segment.RETIRED
-        sealed = [retired / name for name in segment.names(retired)] + sealed
-        held = _held(target)
+        sealed, still_open = complete(source)
         taken = 0
-        for path in sealed:
-            if written := _take(path, spool, held.get(path.name, 0)):
-                taken, size = taken + 1, size + written
+        for part in missing(sealed, _held(target)):
+            put(part, spool)
+            taken, size = taken + 1, size + part.size
     except OSError as problem:
         raise StoreProblem(f"{source} could not be taken over into {target}: {problem}") from problem
     publish(target, wait=True)
-    return Transfer(taken, files, size, len(sealed) - taken, len(still_open))
+    return Transfer(taken, files, size, len(sealed) - taken, still_open)
+
+
+def complete(home: Path) -> tuple[list[Path], int]:
+    """The segments of ``home`` that nobody writes any more, oldest first, and how many are still written."""
+    sealed, still_open = segment.sealed(home / segment.SPOOL)
+    retired = home / segment.SPOOL / segment.RETIRED
+    return [retired / name for name in segment.names(retired)] + sealed, len(still_open)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The bytes of a file of the log that another place has not, from ``start`` on, and the ``name`` under which
+    they arrive there."""
+
+    path: Path
+    start: int
+    size: int
+    name: str
+
+
+def missing(sealed: Iterable[Path], held: Mapping[str, int]) -> Iterator[Part]:
+    """What of ``sealed`` a place has not that holds ``held`` (see :func:`held`). Part of a segment is told from the
+    whole of it: by the bytes that were taken, wherever they lay in between."""
+    sizes = dict(held)
+    for path in sealed:
+        whole, end = piece_of(path.name)
+        size = path.stat().st_size
+        first = end - size if end else 0  # where in the segment this file begins
+        have = sizes.get(whole, 0)
+        if first + size <= have:
+            continue
+        start = _line_start(path, have - first) if have > first else 0
+        yield Part(path, start, size - start, _piece(whole, first + size) if have and not end else path.name)
+        sizes[whole] = first + size
+
+
+def held(segments: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """How many bytes of each segment a place has, by the names and sizes of the files that arrived there."""
+    sizes: dict[str, int] = {}
+    for name, size in segments:
+        whole, end = piece_of(name)
+        sizes[whole] = max(sizes.get(whole, 0), end or size)
+    return sizes
 
 
 def _held(home: Path) -> Mapping[str, int]:
-    """How many bytes of each segment ``home`` has, by name: in its log, or published though long pruned."""
+    """What ``home`` has of each segment: in its log, or published though long pruned."""
     sizes: list[tuple[str, int]] = []
     for folder in (home / segment.SPOOL / segment.RETIRED, home / segment.SPOOL):
         sizes += [(name, (folder / name).stat().st_size) for name in segment.names(folder)]
@@ -81,21 +121,14 @@ def _held(home: Path) -> Mapping[str, int]:
         size = "coalesce(bytes, $most)" if kept else "$most"  # before sizes were kept all were merged whole
         found = results.rows(f"SELECT segment, {size} FROM internal.segments", {"most": _ALL}, limit=_ALL)  # noqa: S608
         sizes += [(str(name), int(count)) for name, count in found.rows]
-    held: dict[str, int] = {}
-    for name, count in sizes:
-        whole, end = _piece_of(name)
-        held[whole] = max(held.get(whole, 0), end or count)
-    return held
+    return held(sizes)
 
 
-def _take(path: Path, spool: Path, have: int) -> int:
-    """Put the segment ``path`` into ``spool``, but for the lines it has already; how many bytes were written."""
-    size = path.stat().st_size
-    if size <= have:
-        return 0
-    start = _line_start(path, have)
-    _copy(path, spool / (_piece(path.name, size) if have else path.name), start)
-    return size - start
+def put(part: Part, folder: Path) -> Path:
+    """Put ``part`` into ``folder`` under its name; it appears whole and on the disk, or not at all."""
+    place = folder / part.name
+    _copy(part.path, place, part.start)
+    return place
 
 
 def _piece(name: str, end: int) -> str:
@@ -103,7 +136,7 @@ def _piece(name: str, end: int) -> str:
     return f"{name[:20]}-{segment.source_of(name)}+{end}-{name[-12:]}"
 
 
-def _piece_of(name: str) -> tuple[str, int]:
+def piece_of(name: str) -> tuple[str, int]:
     """The segment that ``name`` is a piece of, and where in it the piece ends; itself and 0 for a whole one."""
     source, plus, end = segment.source_of(name).rpartition("+")
     return (f"{name[:20]}-{source}-{name[-12:]}", int(end)) if plus and end.isdigit() else (name, 0)

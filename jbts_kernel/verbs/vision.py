@@ -6,17 +6,45 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..browser import capture
-from ..browser.faults import dialog_open, translate
+from ..browser.cdp import CommandRefused
+from ..browser.faults import dialog_open, transitional, translate
 from ..browser.locators import as_json
-from ..errors import ExpectationFailed, StepProblem
-from ..grammar import Cover, Expected, Input, Locator, clip
+from ..errors import ExpectationFailed, ScriptFailed, StepProblem
+from ..grammar import Cover, Expected, Input, Locator, Path, clip
 from ..models import Analysis, ConsoleMessage, NetworkRequest
 from ..stage import Stage
 from .registry import verb
 
 if TYPE_CHECKING:
+    from ..browser.engine import Session
+    from ..vision.analyst import Request
     from ..vision.looking import Picture
     from ..vision.server import Server
+
+
+def run_script(
+    session: Session, source: str, command: str, arguments: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """The answer of a script of the vision layer. Raises :class:`StepProblem`."""
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        session.browser.limit("script", seconds)
+        answer = session.script(source, command, **arguments)
+    except (WebDriverException, HTTPError, OSError) as error:
+        raise translate(error, seconds, session.dialog) from error
+    except CommandRefused as error:
+        raise _replaced() if transitional(error) else error from None
+    if answer.get("state") == "stale":
+        raise _replaced()
+    if answer.get("state") == "invalid":
+        raise ScriptFailed(f"the page could not be looked at: {clip(str(answer.get('message')), 300)}")
+    return answer
+
+
+def _replaced() -> StepProblem:
+    return StepProblem("the page was replaced while it was looked at; run the step again")
 
 
 class StagePage:
@@ -25,18 +53,8 @@ class StagePage:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    def script(self, source: str, *arguments: Any) -> Any:
-        from selenium.common.exceptions import WebDriverException
-        from urllib3.exceptions import HTTPError
-
-        stage, session = self.stage, self.stage.session
-        if session.dialog is not None:
-            raise dialog_open(session.dialog)
-        try:
-            session.browser.limit("script", max(30.0, stage.deadline.seconds))
-            return session.driver.execute_async_script(source, *arguments)
-        except (WebDriverException, HTTPError, OSError) as error:
-            raise translate(error, stage.deadline.seconds, session.dialog) from error
+    def script(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return run_script(self.stage.session, source, command, arguments, max(30.0, self.stage.deadline.seconds))
 
     def in_flight(self) -> int:
         return self.stage.session.browser.signals.in_flight(self.stage.session.handle)
@@ -97,6 +115,7 @@ def analyze(
     require_ai: bool = False,
     model: str | None = None,
     mask: tuple[Cover, ...] = (),
+    picture: Path | None = None,
 ) -> Analysis:
     """Look at the page for what is wrong with it, with rules and, where a model is configured, with that.
 
@@ -113,13 +132,19 @@ def analyze(
         require_ai: fail when no model answered
         model: another model than JBTS.vision_model
         mask: cover these elements in the picture, and keep their text here
+        picture: look at this stored picture instead of the page: a file, or the hash of an artifact
     """
     from dataclasses import replace
 
-    from ..vision.looking import settle
+    from ..vision.analyst import Request
+    from ..vision.looking import ask, settle
     from ..vision.offline import analyze as look
     from ..vision.server import server
 
+    if picture is not None:
+        if locator is not None or full_page or mask:
+            raise StepProblem("--picture looks at a picture as it is; leave out the element, --full-page and --mask")
+        return _of_picture(stage, picture, kind, context, expect, fail_on, require_ai, model)
     stage.masked_locators = mask
     if stage.session.dialog is not None:
         raise dialog_open(stage.session.dialog)
@@ -128,14 +153,55 @@ def analyze(
     element = stage.find(locator).element if locator is not None else None
     if element is not None:
         stage.ask("scroll", el=element)
-    picture = take(stage, element, full_page=full_page)
-    stage.keep(picture.png, "full_page" if full_page else "after", "image/png")
+    shot = take(stage, element, full_page=full_page)
+    stage.keep(shot.png, "full_page" if full_page else "after", "image/png")
+    stage.picture, stage.box = shot.png, None
+    sight = look(page, shot, kind, scope=element, settled=settled)
+    offline = replace(sight.analysis, size=(round(shot.width), round(shot.height)))
+    stage.analyses.append(offline)
+    asked = server(stage.settings, stage.settings.environ, stage.home).with_model(model)
+    said = None
+    if asked.asks:
+        outline = ask(page, "outline", el=element, skip=skipped(stage))
+        said = _ask(stage, asked, Request(kind, context, expect), shot, outline, offline)
+    return _conclude(stage, offline, said, expect, fail_on, require_ai)
+
+
+def _of_picture(
+    stage: Stage,
+    name: str,
+    kind: str,
+    context: str | None,
+    expect: str | None,
+    fail_on: str | None,
+    require_ai: bool,
+    model: str | None,
+) -> Analysis:
+    """Look at a picture that was kept, with the rules for words and, where one is configured, a model."""
+    from dataclasses import replace
+
+    from ..vision import stored
+    from ..vision.analyst import Request
+    from ..vision.offline import of_picture
+    from ..vision.server import server
+
+    picture = stored.opened(stage.home, name, stage.file(name))
+    stage.keep(picture.png, "after", "image/png")
     stage.picture, stage.box = picture.png, None
-    sight = look(page, picture, kind, scope=element, settled=settled)
+    sight = of_picture(StagePage(stage), picture, kind)
     offline = replace(sight.analysis, size=(round(picture.width), round(picture.height)))
     stage.analyses.append(offline)
     asked = server(stage.settings, stage.settings.environ, stage.home).with_model(model)
-    said = _ask(stage, page, asked, kind, context, expect, picture, offline, element) if asked.asks else None
+    said = None
+    if asked.asks:
+        hidden = stored.without(picture, sight.facts["items"], stage.mask)
+        said = _ask(stage, asked, Request(kind, context, expect), hidden, sight.facts, offline)
+    return _conclude(stage, offline, said, expect, fail_on, require_ai)
+
+
+def _conclude(
+    stage: Stage, offline: Analysis, said: Analysis | None, expect: str | None, fail_on: str | None, require_ai: bool
+) -> Analysis:
     stage.looked = result = together(offline, said, expect)
     if require_ai and (said is None or said.status != "ok"):
         why = "no key and no JBTS.vision_base_url is set" if said is None else f"{said.status}: {said.summary}"
@@ -145,33 +211,22 @@ def analyze(
 
 
 def _ask(
-    stage: Stage,
-    page: StagePage,
-    asked: Server,
-    kind: str,
-    context: str | None,
-    expect: str | None,
-    picture: Picture,
-    offline: Analysis,
-    element: Any,
+    stage: Stage, asked: Server, request: Request, picture: Picture, outline: dict[str, Any], offline: Analysis
 ) -> Analysis:
     """The model's side, kept as a row also when it is interrupted."""
-    from ..vision.analyst import Request
     from ..vision.analyst import analyze as ask_model
-    from ..vision.looking import ask
     from ..vision.usage import Spent
 
-    outline = ask(page, "outline", el=element, skip=skipped(stage))
     try:
         said = ask_model(
-            asked, Request(kind, context, expect), picture, outline, () if stage.masked_locators else offline.findings,
+            asked, request, picture, outline, () if stage.masked_locators else offline.findings,
             mask=stage.mask, spending=lambda: Spent(*stage.spent()),
         )  # fmt: skip
     except KeyboardInterrupt as interrupt:
         so_far = getattr(interrupt, "analysis", None)
         if so_far is not None:
             stage.analyses.append(so_far)
-            stage.looked = together(offline, so_far, expect)
+            stage.looked = together(offline, so_far, request.expect)
         raise
     stage.analyses.append(said)
     return said
@@ -184,7 +239,7 @@ def skipped(stage: Stage) -> list[dict[str, float]]:
         return []
     answer = stage.ask("covers", chains=chains, secrets=[], testid=stage.settings.testid_attribute)
     if "boxes" not in answer:
-        raise StepProblem("the page was replaced while it was looked at; run the step again")
+        raise _replaced()
     frame = stage.session.place_frame() if answer["top"] else None
     dx, dy = (frame.x, frame.y) if frame else (0.0, 0.0)
     return [{**box, "x": box["x"] - dx, "y": box["y"] - dy} for box in answer["boxes"]]
@@ -203,11 +258,12 @@ def together(offline: Analysis, said: Analysis | None, expect: str | None) -> An
         failed = (
             f"no model looked: {said.status}, {said.summary}" if said.summary else f"no model looked: {said.status}"
         )
-        warnings = (failed, *said.warnings)
         verdict = "not_checked" if expect else None
+        warnings = (*offline.warnings, failed, *said.warnings)
         return replace(offline, layers=layers, expected=expect, verdict=verdict, warnings=warnings)  # type: ignore[arg-type]
     findings = tuple(ordered([*offline.findings, *said.findings]))
-    return replace(said, findings=findings, layers=layers, size=offline.size)
+    warnings = (*offline.warnings, *said.warnings)
+    return replace(said, findings=findings, layers=layers, size=offline.size, warnings=warnings)
 
 
 def _judge(result: Analysis, fail_on: str | None) -> None:

@@ -14,6 +14,7 @@ from ..errors import JBTSError, StepProblem, UsageProblem
 from ..grammar import Path, Rest, clip, parse
 from ..models import ConsoleMessage, NetworkRequest, StepResult
 from .registry import VERBS, command
+from .vision import run_script
 
 if TYPE_CHECKING:
     from ..browser.engine import Session
@@ -30,16 +31,9 @@ class OpenPage:
         self.session = session
         self.testid = testid
 
-    def script(self, source: str, *arguments: Any) -> Any:
-        from selenium.common.exceptions import WebDriverException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            self.session.activate()
-            self.session.browser.limit("script", 30)
-            return self.session.driver.execute_async_script(source, *arguments)
-        except (WebDriverException, HTTPError, OSError) as error:
-            raise translate(error, 30, self.session.dialog) from error
+    def script(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.session.activate()
+        return run_script(self.session, source, command, arguments, 30)
 
     def in_flight(self) -> int:
         return self.session.browser.signals.in_flight(self.session.handle)

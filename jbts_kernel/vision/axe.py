@@ -12,13 +12,14 @@ from ..errors import ConfigProblem, ScriptFailed
 from ..models import Box, Finding
 from .looking import Page, source
 
-PACKAGE = "axe-playwright-python"
+PACKAGE = "selenium-axe-python"
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 _LABELS = frozenset(("label", "select-name", "aria-input-field-name", "form-field-multiple-labels"))
 _UNDECIDED = frozenset(
     (
         "color-contrast", "frame-tested", "video-caption", "no-autoplay-audio", "link-in-text-block", "bypass",
         "skip-link", "css-orientation-lock", "aria-valid-attr-value", "target-size", "hidden-content",
+        "aria-prohibited-attr",
     )
 )  # fmt: skip
 """Rules whose "cannot tell" says nothing about the page; contrast is measured in the picture instead."""
@@ -44,17 +45,16 @@ def _installed() -> bool:
 
 def run(page: Page, scope: Any = None) -> dict[str, Any]:
     """axe's violations and what it could not decide, each with its elements."""
-    answer = page.script(script(), list(TAGS), scope)
-    if not isinstance(answer, dict) or "violations" not in answer:
-        why = answer.get("failed") if isinstance(answer, dict) else type(answer).__name__
-        raise ScriptFailed(f"axe-core could not look at the page: {why}")
+    answer = page.script(script(), "axe", {"tags": TAGS, "el": scope})
+    if "violations" not in answer:
+        raise ScriptFailed(f"axe-core could not look at the page: {answer.get('failed')}")
     return answer
 
 
 def findings(answer: dict[str, Any]) -> Iterator[Finding]:
     """A finding for each element that breaks a rule, and one for each rule that could not be decided."""
     for violation in answer["violations"]:
-        for node in violation["nodes"][:20]:
+        for node in [n for n in violation["nodes"] if not n.get("faint")][:20]:
             yield _finding(violation, node, str(violation.get("impact") or "moderate"))
     for doubt in answer["incomplete"]:
         if doubt["id"] not in _UNDECIDED and doubt["nodes"]:

@@ -23,8 +23,9 @@ QUIET_MS, SLICE_MS, PATIENCE = 500.0, 125, 3.0
 class Page(Protocol):
     """What this layer asks of a page."""
 
-    def script(self, source: str, *arguments: Any) -> Any:
-        """The answer of an asynchronous script: its last argument is the function to answer with."""
+    def script(self, source: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The answer of a script, which runs out of the page's reach where the browser has such a place: the body
+        of a function of the command, its arguments, and the function to answer with."""
 
     def in_flight(self) -> int:
         """How many requests have not been answered."""
@@ -56,8 +57,6 @@ def ask(page: Page, command: str, **arguments: Any) -> dict[str, Any]:
     """One answer of the page. Raises :class:`ScriptFailed`."""
     names = ("dom", "settle", "geometry", "words", "look")
     answer = page.script(source(*names), command, arguments)
-    if not isinstance(answer, dict):
-        raise ScriptFailed(f"the page answered {command} with {type(answer).__name__}; is it a web page?")
     if answer.get("failed"):
         raise ScriptFailed(f"the page could not be looked at: {answer['failed']}")
     return answer

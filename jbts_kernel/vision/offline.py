@@ -1,22 +1,30 @@
-"""The offline layer: every rule, run over the page as it is. No key, no model, no other host."""
+"""The offline layer: every rule, run over the page as it is. No key, no model, and no request
+of our own: what the page did is all there is to know."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..grammar import clip
 from ..ids import new_id
 from ..models import Analysis, Box, ConsoleMessage, Finding, NetworkRequest
-from . import axe, pixels
-from .links import LinkCheck
+from . import axe, ocr, pixels
 from .looking import Page, Picture, ask
 from .rules import RULES, SEVERITIES
 
 MOST = 200
 _ABORTED = ("net::ERR_ABORTED", "ERR_BLOCKED_BY_CLIENT", "NS_BINDING_ABORTED")
+_OF_ERRORS = frozenset(
+    (
+        "http_error", "error_text", "blank", "console", "network", "broken_image", "placeholder", "encoding",
+        "spinner",
+    )
+)  # fmt: skip
+_MISPLACED = frozenset(("overlap", "covered", "text-spills"))
 _SKEW = 0.05  # seconds by which the browser's two clocks may differ
 
 
@@ -37,7 +45,6 @@ def analyze(
     scope: Any = None,
     settled: bool = True,
     with_axe: bool = True,
-    check_links: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Sight:
     """Look at the page with every rule.
@@ -49,45 +56,85 @@ def analyze(
         settled: whether the page came to rest.
     """
     begun = clock()
-    seen = ask(page, "look", el=scope)
-    asked = LinkCheck(seen["links"] if check_links and scope is None else ())
+    with ThreadPoolExecutor(1, "jbts-picture") as pool:
+        decoding = pool.submit(pixels.opened, picture.png)  # the browser works meanwhile
+        seen = ask(page, "look", el=scope)
+        image = decoding.result()
     found = [*_of_page(seen), *_of_dom(seen)]
-    image = pixels.opened(picture.png)
     if scope is None and not seen["empty"] and pixels.one_colour(image):
         found.append(_finding("blank-picture", "the page has text, but its picture is one colour", str(seen["url"])))
     if with_axe and kind != "error" and not seen["empty"]:
         answer = axe.run(page, scope)
         found += axe.findings(answer)
         doubts = [node for rule in answer["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
-        found += pixels.measured_contrast(picture, image, doubts)
+        misplaced = [f.box for f in found if f.rule in _MISPLACED and f.box]  # what lies behind it is not its own
+        measured = pixels.measured_contrast(picture, image, doubts)
+        found += [f for f in measured if f.box and not any(_meet(f.box, box) for box in misplaced)]
+    unread = ""
+    if seen["canvases"] and ocr.installed():
+        found += ocr.canvases(page, picture, image, seen["canvases"])
+    elif seen["canvases"]:
+        unread = f"the text of {_counted(len(seen['canvases']), 'canvas', 'canvases')} was not read: {ocr.HOW}"
     if scope is None:
         console, requests = page.messages()
         found += _of_messages(seen, console, requests)
-        found += _of_links(asked)
     if kind == "error":
-        wanted = {
-            "http_error",
-            "error_text",
-            "blank",
-            "console",
-            "network",
-            "broken_image",
-            "placeholder",
-            "encoding",
-            "spinner",
-        }
-        found = [f for f in found if f.category in wanted]
+        found = [f for f in found if f.category in _OF_ERRORS]
     placed = tuple(placed_on(picture, f) for f in ordered(found)[:MOST])
-    analysis = Analysis(
+    took = (clock() - begun) * 1000
+    return Sight(_analysis(kind, placed, summary(placed, settled), took, unread), picture, seen)
+
+
+def of_picture(
+    page: Page, picture: Picture, kind: str = "general", clock: Callable[[], float] = time.perf_counter
+) -> Sight:
+    """Look at a picture that is all there is: whether it is empty, and what its words say, where they can be read.
+    ``page`` lends its rules for words; nothing of it is looked at. The facts are an outline of what was read."""
+    begun = clock()
+    image, unread = pixels.opened(picture.png), ""
+    found: list[Finding] = []
+    lines: tuple[ocr.Line, ...] = ()
+    if pixels.one_colour(image):
+        found.append(_finding("blank-picture", "the picture is one colour"))
+    elif ocr.installed():
+        lines = ocr.read(image)
+        found += [finding for _, finding in ocr.judge(page, lines)]
+    else:
+        unread = f"the text of the picture was not read: {ocr.HOW}"
+    if kind == "error":
+        found = [f for f in found if f.category in _OF_ERRORS]
+    placed = tuple(ordered(found)[:MOST])
+    told = summary(placed) if placed or lines else "no text was read in the picture"
+    outline = {
+        "url": "", "title": "", "text": "\n".join(line.text for line in lines),
+        "items": [
+            {"text": n.text, "tag": "picture", "locator": "",
+             "box": {"x": n.box.x, "y": n.box.y, "width": n.box.width, "height": n.box.height}}
+            for n in lines
+        ],
+    }  # fmt: skip
+    return Sight(_analysis(kind, placed, told, (clock() - begun) * 1000, unread), picture, outline)
+
+
+def _analysis(kind: str, found: tuple[Finding, ...], told: str, took: float, unread: str) -> Analysis:
+    return Analysis(
         analysis_id=new_id(),
         kind=kind,
         provider="offline",
         status="ok",
-        summary=summary(placed, settled),
-        findings=placed,
-        latency_ms=(clock() - begun) * 1000,
+        summary=told,
+        findings=found,
+        latency_ms=took,
+        warnings=(unread,) if unread else (),
     )
-    return Sight(analysis, picture, seen)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:
@@ -165,11 +212,4 @@ def _of_messages(
             f"a request failed: {q.method} {clip(q.url, 100)} {how}",
             f"{q.method} {q.url} {how}",
             severity=severity,
-        )
-
-
-def _of_links(asked: LinkCheck) -> Iterator[Finding]:
-    for link, status in asked.dead().items():
-        yield _finding(
-            "dead-link", f"a link leads nowhere: {clip(link, 100)} is answered with {status}", f"{status} {link}"
         )

@@ -43,16 +43,6 @@ _ALL = (
         passes="A page that only speaks of a status.",
     ),
     Rule(
-        "dead-link",
-        "http_error",
-        "moderate",
-        "network",
-        finds=(
-            "A link to the same site is answered with 404, 410 or 5xx (asked without cookies, at most 24 links, 0.8 s)."
-        ),
-        passes="Links that need signing in, other sites, anything that sounds like signing out or deleting.",
-    ),
-    Rule(
         "error-text",
         "error_text",
         "serious",
@@ -108,7 +98,7 @@ _ALL = (
         "overlap",
         "serious",
         "dom",
-        finds="Two texts are drawn over each other, or a box hides half of a text.",
+        finds="Texts, fields or lines are drawn over each other, or a box hides half of a text.",
         passes="Badges, sticky and fixed bars, opened menus and dialogs, layers, watermarks, turned cards.",
     ),
     Rule(
@@ -116,7 +106,7 @@ _ALL = (
         "off_screen",
         "serious",
         "dom",
-        finds="Text reaches out of the page where nobody can scroll to.",
+        finds="Text reaches out of the page, or out of a dialog taller than the window, where nobody can scroll to.",
         passes=(
             "Closed menus and drawers, skip links, slides, text for screen readers, a page locked behind a dialog."
         ),
@@ -159,14 +149,14 @@ _ALL = (
         "serious",
         "dom",
         finds="Something is still loading after the page has settled (3 s at most).",
-        passes="Skeletons that end, pulsing dots, progress with a value.",
+        passes="Skeletons that end, pulsing dots, slow or decorative animations, progress with a value.",
     ),
     Rule(
         "encoding",
         "encoding",
         "serious",
         "dom",
-        finds="Text in a wrong encoding: mojibake, replacement characters, entities and escapes shown as such.",
+        finds="Text in a wrong encoding: mojibake, replacement characters, entities, tags and escapes shown as such.",
         passes="Code samples, quotes, other languages.",
     ),
     Rule(
@@ -178,7 +168,7 @@ _ALL = (
             "A value was never filled in: {{x}}, [object Object], undefined, NaN, null, Invalid Date, a "
             "translation's key."
         ),
-        passes="Code samples, quotes, prose in which such a word means something.",
+        passes="Code samples, pages about such values, quotes, prose in which such a word means something.",
     ),
     Rule(
         "axe",

@@ -344,6 +344,15 @@ def test_a_full_page_is_the_whole_document(anywhere: Trial) -> None:
     assert anywhere.js("scrollY + innerHeight") >= 800
 
 
+def test_looking_is_the_same(anywhere: Trial) -> None:
+    """The rules and axe see a page alike in every engine, and one element alone."""
+    anywhere.open("<p id=out>Total: NaN</p><input id=bare><section id=part><p>Hello {{name}}</p></section>")
+    found = {(f.rule, f.locator) for f in anywhere("analyze").findings}
+    assert {("placeholder", "#out"), ("axe:label", "#bare")} <= found
+    (part,) = anywhere("analyze #part").findings
+    assert part.evidence == "{{name}}"
+
+
 def test_failures_are_the_same(anywhere: Trial) -> None:
     """What is wrong with a step has the same name on every engine, and the next step works."""
     anywhere.open("states.html")

@@ -153,7 +153,8 @@ def test_budget_of_a_day(asked: Any, model: Any) -> None:
 
 
 def test_errors_of_the_page(trial: Any) -> None:
-    """Status, console, failed requests and dead links of this page are found; those of the page before are not."""
+    """Status, console and failed requests of this page are found; those of the page before are not, and no link is
+    asked for."""
     trial.open(
         "<script>console.error('of the page before');"
         "fetch('/status/500?before').then(() => (document.title = 'asked'))</script>"
@@ -164,9 +165,9 @@ def test_errors_of_the_page(trial: Any) -> None:
         "<a href='/status/404?link'>Terms</a><a href='/status/404?logout'>Out</a><a href='/states.html'>Fine</a>"
     )
     found = {f.rule: f for f in trial("analyze error").findings}
-    assert set(found) == {"console", "request", "dead-link"}
+    assert set(found) == {"console", "request"}
     assert "no price" in found["console"].message and "503" in found["request"].message
-    assert "404?link" in found["dead-link"].message
+    assert not any("404?" in line for line in trial.site.seen)
     trial('navigate "/status/500"')
     assert [f.rule for f in trial("analyze error").findings if f.category == "http_error"] == ["http-status"]
 
@@ -242,3 +243,19 @@ def test_cards_of_every_kind() -> None:
         bundle = analysis_card.alone(analysis, "look")
         assert "<img src=x" not in bundle["text/html"] and len(bundle["text/html"]) < 120_000
     assert repr(many) == "<Analysis general by openai: ok, 60 findings, worst minor>"
+
+
+LIARS = {
+    "finding": "for (const k of [Document, Element]) k.prototype.querySelectorAll = () => []; NodeFilter = null",
+    "measuring": "getComputedStyle = () => ({}); Range.prototype.getClientRects = () => []; Map = Set = Promise = null",
+    "answering": "JSON.stringify = () => '{}'; Array.prototype.map = () => []; Object.prototype.violations = []",
+}
+
+
+@pytest.mark.parametrize("lie", LIARS.values(), ids=LIARS)
+def test_a_page_that_lies_to_scripts(trial: Any, lie: str) -> None:
+    """A page that replaces what scripts look with is seen as it is, by the rules and by axe, and is left as it was."""
+    trial.open(f"<script>{lie}</script><p id='out'>Total: NaN</p><input id='bare'>")
+    found = {(f.rule, f.locator) for f in trial("analyze").findings}
+    assert {("placeholder", "#out"), ("axe:label", "#bare")} <= found
+    assert trial.js("window.axe") is None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from jbts_kernel.models import Analysis
 from jbts_kernel.vision import analyst, images, replay, usage
@@ -371,3 +371,19 @@ def test_a_kept_answer_that_is_broken(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{", encoding="utf-8")
     q = analyst.question(analyst.Request(), outline("x"), (), (), str)
     assert replay.recall(tmp_path, q, "m").status == "replay_miss"
+
+
+def test_pictures_are_packed_without_visible_loss() -> None:
+    """Flat colours come out to the last pixel; a gradient is off by less than an eye can see, and white stays white."""
+    flat = Image.new("RGB", (300, 200), "white")
+    flat.paste((12, 34, 56), (10, 10, 90, 90))
+    bands = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn).resize((400, 300)) for turn in (0, 90, 180)])
+    bands.paste("white", (0, 0, 100, 100))
+    for picture, most in ((flat, 0), (bands, 1.5)):
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        (tile,) = images.prepare(buffer.getvalue())
+        with Image.open(io.BytesIO(tile.data)) as packed:
+            difference = ImageChops.difference(packed.convert("RGB"), picture)
+            assert max(ImageStat.Stat(difference).mean) <= most
+            assert min(packed.convert("RGB").getpixel((50, 5))) >= 253  # type: ignore[type-var]

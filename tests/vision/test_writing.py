@@ -183,18 +183,21 @@ def test_from_the_command_line(site: Any, tmp_path: Path) -> None:
 def test_a_renamed_button(trial: Any, offered: list[str], shown: list[str]) -> None:
     """Offline, an element that is gone is out of date: the closest one is proposed as a diff, verified, not pressed."""
     trial.open(FORM)
-    trial.fails("click #goo --timeout 1", "ElementNotFound")
+    trial.fails("click #goo --timeout 2", "ElementNotFound")
     found = trial("triage")
-    assert (found.category, found.after, found.verified) == ("test_out_of_date", "click #go --timeout 1", True)
-    assert found.diff == "- click #goo --timeout 1\n+ click #go --timeout 1"
-    assert offered == ["%click #go --timeout 1"] and trial.js("window.pressed") is None
+    assert (found.category, found.after, found.verified) == ("test_out_of_date", "click #go --timeout 2", True)
+    assert found.diff == "- click #goo --timeout 2\n+ click #go --timeout 2"
+    assert offered == ["%click #go --timeout 2"] and trial.js("window.pressed") is None
     assert "no model is configured" in shown[0] and [r["kind"] for r in trial.rows("analysis")] == ["triage"]
 
 
 def test_causes_from_the_evidence(trial: Any) -> None:
     """A server's error and a thrown script are defects, an address nobody answers is the environment."""
-    trial.open("<script>setTimeout(() => { throw new Error('no price') }, 30)</script><h1>Order</h1>")
-    trial.fails("expect h1 text Paid --timeout 1", "ExpectationFailed", status="failed")
+    trial.open(
+        "<script>setTimeout(() => { window.thrown = true; throw new Error('no price') }, 30)</script><h1>Order</h1>"
+    )
+    trial.until("window.thrown")
+    trial.fails("expect h1 text Paid --timeout 2", "ExpectationFailed", status="failed")
     assert trial("triage").category == "product_defect"
     trial.fails("navigate http://127.0.0.1:1/", "NavigationFailed")
     found = trial("triage")
@@ -216,13 +219,13 @@ def test_a_model_explains(trial: Any, model: Any, say: Any, offered: list[str]) 
         say(status=401, body="{}"),
     ]
     trial.open(FORM)
-    trial.fails("click #goo --timeout 1", "ElementNotFound")
+    trial.fails("click #goo --timeout 2", "ElementNotFound")
     found = trial("triage")
     assert (found.cause, found.after, found.verified) == ("The button was renamed.", "click #nope", False)
     assert "#goo" in json.dumps(model.seen[0][1]) and "Sign in" in json.dumps(model.seen[0][1])
     assert trial("triage").after is None
     fallen_back = trial("triage")
-    assert fallen_back.after == "click #go --timeout 1" and offered[-1] == "%click #go --timeout 1"
+    assert fallen_back.after == "click #go --timeout 2" and offered[-1] == "%click #go --timeout 2"
     assert [r["status"] for r in trial.rows("analysis")] == ["ok", "ok", "unauthorized"]
 
 

@@ -1,8 +1,9 @@
 // What the other scripts stand on: which elements and texts are drawn, where, and how to name them.
-// Put in front of one of them and run as the body of an asynchronous WebDriver script: (command, args, done).
+// Put in front of one of them and run as the body of a function: (command, args, done).
 // Everything here only reads. Scrolling to look at a point is undone within the same task, so that neither
 // an event nor an observer of the page's sees it.
-const [command, args, done] = arguments;
+const command = arguments[0], args = arguments[1], done = arguments[arguments.length - 1];
+if (args.loose) args.el = arguments[2];
 const MOST_TEXTS = 6000, MOST_ELEMENTS = 20000;
 const root = document.scrollingElement || document.documentElement;
 const fold = (text) => (text || "").replace(/[\s\u00a0]+/g, " ").trim();
@@ -73,28 +74,31 @@ function visiblePart(rect, cutters) {  // what is left of a rectangle after its 
   return r.right - r.left > 0.5 && r.bottom - r.top > 0.5 ? r : null;
 }
 let linesOf = null;
-function texts() {  // every drawn piece of text: its node, element, folded text and line rectangles
-  if (linesOf) return linesOf;
-  linesOf = [];
-  for (const scope of roots) {
-    const walker = document.createTreeWalker(scope === document ? document.body : scope, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode() && linesOf.length < MOST_TEXTS) {
+const texts = () => linesOf || (linesOf = textsIn(roots, MOST_TEXTS));
+function textsIn(places, most) {  // every drawn piece of text: its node, element, folded text and line rectangles
+  const lines = [];
+  for (const scope of places) {
+    const page = scope.ownerDocument || scope, walker = page.createTreeWalker(scope.body || scope, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode() && lines.length < most) {
       const node = walker.currentNode, el = node.parentElement || node.getRootNode().host;
       if (!el || NEVER.has(el.nodeName) || !/\S/.test(node.data) || el.closest("noscript,template")) continue;
       if (!drawn(el) || forReaders(el)) continue;
-      const range = document.createRange();
+      const range = page.createRange();
       range.selectNodeContents(node);
       const rects = [...range.getClientRects()].filter((r) => r.width > 0.5 && r.height > 0.5);
-      if (rects.length) linesOf.push({ node, el, text: fold(node.data), rects });
+      if (rects.length) lines.push({ node, el, text: fold(node.data), rects });
     }
   }
-  return linesOf;
+  return lines;
 }
 const INLINE = /^(inline|contents|ruby.*)$/;
 const blockOf = (el) => anyAncestor(el, (e) => !INLINE.test(styleOf(e).display)) || el;
-function blocks() {  // texts joined by the block they stand in: what a person reads as one piece
+function framed() {  // documents of this site's that are drawn in frames of the page; another site's are closed to us
+  return every("iframe,frame").filter((f) => drawn(f) && rectOf(f).width > 20 && rectOf(f).height > 20 && f.contentDocument && f.contentDocument.body).map((f) => f.contentDocument);
+}
+function blocks(lines = texts()) {  // texts joined by the block they stand in: what a person reads as one piece
   const found = new Map();
-  for (const t of texts()) {
+  for (const t of lines) {
     const block = blockOf(t.el);
     const entry = found.get(block) || { el: block, text: "", pieces: [] };
     entry.text += t.node.data;
@@ -125,7 +129,7 @@ const hits = (x, y) => at(x, y, (a, b) => {
   return deep(document);
 });
 const alpha = (color) => { const m = /rgba?\(([^)]+)\)/.exec(color); const p = m ? m[1].split(/[ ,/]+/) : []; return m ? (p.length > 3 ? Number(p[3]) : 1) : color === "transparent" ? 0 : 1; };
-const opaque = (el) => { const s = styleOf(el); return /^(IMG|VIDEO|CANVAS|IFRAME)$/.test(el.nodeName) || ((alpha(s.backgroundColor) > 0.85 || s.backgroundImage !== "none") && opacityOf(el) > 0.85); };
+const opaque = (el) => { const s = styleOf(el); if (el.ownerSVGElement) return /^(rect|circle|ellipse|path|polygon|image)$/.test(el.localName) && s.fill !== "none" && alpha(s.fill) * Number(s.fillOpacity) * opacityOf(el) > 0.85; return /^(IMG|VIDEO|CANVAS|IFRAME)$/.test(el.nodeName) || ((alpha(s.backgroundColor) > 0.85 || s.backgroundImage !== "none") && opacityOf(el) > 0.85); };
 const moving = (el) => Boolean(anyAncestor(el, (e) => e.getAnimations && e.getAnimations().some((a) => a.playState === "running")));
 
 // ---- naming -------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ function foldedOnPurpose(cutter) {  // a teaser that fades out or opens
   if ([...cutter.children].some((c) => /gradient/.test(styleOf(c).backgroundImage) && /absolute|sticky/.test(styleOf(c).position))) return true;
   if (cutter.id && document.querySelector(`[aria-controls~="${CSS.escape(cutter.id)}"]`)) return true;
   const near = cutter.parentElement ? [...cutter.parentElement.querySelectorAll("button,a,summary,label,[role=button]")] : [];
-  return near.some((b) => !within(b, cutter) && (b.hasAttribute("aria-expanded") || MORE.test(b.textContent)) && rectOf(b).top >= r.top - 4 && rectOf(b).top - r.bottom < 80);
+  return near.some((b) => !within(b, cutter) && (b.getAttribute("aria-expanded") === "false" || MORE.test(b.textContent)) && rectOf(b).top >= r.top - 4 && rectOf(b).top - r.bottom < 80);
 }
 function clippedText() {
   const told = new Set();
@@ -95,6 +95,31 @@ function popup(el) {  // something opened over the page on purpose
   return open.some((o) => { const id = o.getAttribute("aria-controls"); const target = id && document.getElementById(id); return target ? within(target, el) : o.parentElement && within(o.parentElement, el) && !within(o, el) && /absolute|fixed/.test(styleOf(anyAncestor(el, (e) => /absolute|fixed/.test(styleOf(e).position)) || el).position); });
 }
 const rotated = (el) => anyAncestor(el, (e) => { const m = /matrix\(([^)]+)\)/.exec(styleOf(e).transform); const p = m ? m[1].split(",").map(Number) : null; return /matrix3d/.test(styleOf(e).transform) || (p && (Math.abs(p[1]) > 0.05 || Math.abs(p[2]) > 0.05)); });
+const outside = (el, spot) => { const [r, x, y] = [rectOf(el), (spot.left + spot.right) / 2, (spot.top + spot.bottom) / 2]; return x < r.left - 1 || x > r.right + 1 || y < r.top - 1 || y > r.bottom + 1; };
+const TYPED = /^(text|search|email|url|tel|number|textarea)$/;
+let measuring = null;
+function writtenIn(el) {  // where the value or the hint of a field is drawn
+  const text = fold(TYPED.test(el.type) ? el.value || (el.placeholder || "").trim() : "");
+  if (!text || !drawn(el) || forReaders(el) || matchesUp(el, HIDDEN_ON_PURPOSE)) return null;
+  const s = styleOf(el), r = rectOf(el), size = parseFloat(s.fontSize), at = (side) => parseFloat(s[`padding${side}`]) + parseFloat(s[`border${side}Width`]);
+  measuring ||= document.createElement("canvas").getContext("2d");
+  measuring.font = `${s.fontWeight} ${s.fontSize} ${s.fontFamily}`;
+  const box = { left: r.left + at("Left"), right: r.right - at("Right"), top: r.top + at("Top"), bottom: r.bottom - at("Bottom") };
+  const middle = el.localName === "textarea" ? box.top + size * 0.6 : (box.top + box.bottom) / 2, width = Math.min(box.right - box.left, measuring.measureText(text).width);
+  if (/end|right|center/.test(s.textAlign) || s.direction === "rtl" || alpha(s.color) * opacityOf(el) < 0.3) return null;
+  return { text, size, r: { left: box.left, right: box.left + width, top: middle - size * 0.35, bottom: middle + size * 0.35 } };
+}
+function tightLines() {  // lines of one text so close that they run into each other
+  const told = new Set();
+  for (const t of texts()) {
+    const block = blockOf(t.el), size = parseFloat(styleOf(t.el).fontSize);
+    if (t.rects.length < 2 || told.has(block) || matchesUp(t.el, HIDDEN_ON_PURPOSE) || t.el.closest("svg,ruby") || rotated(t.el) || moving(t.el) || !/^horizontal/.test(styleOf(t.el).writingMode)) continue;
+    const tight = t.rects.some((r, i) => { const n = t.rects[i + 1], d = n && n.top - r.top; return n && d > 1 && d < size * 0.62 && Math.min(r.right, n.right) - Math.max(r.left, n.left) > 20; });
+    if (!tight || !visiblePart(unite(t.rects), clippers(t.el))) continue;
+    told.add(block);
+    report("overlap", block, `lines of a text run into each other: ${named(block)}`, t.text);
+  }
+}
 function overlaps() {
   const items = [];
   for (const t of texts()) {
@@ -107,6 +132,10 @@ function overlaps() {
       if (middle.bottom > middle.top) items.push({ t, size, block: blockOf(t.el), r: middle });
     }
   }
+  for (const el of every("input,textarea")) {  // what stands in a field is text too
+    const value = writtenIn(el);
+    if (value) items.push({ t: { el, text: value.text }, size: value.size, block: el, r: value.r });
+  }
   items.sort((a, b) => a.r.top - b.r.top);
   const told = new Set();
   for (let i = 0; i < items.length; i += 1) {
@@ -114,11 +143,23 @@ function overlaps() {
       const [a, b] = [items[i], items[j]];
       if (a.block === b.block || told.has(a.block) && told.has(b.block) || a.t.text === b.t.text) continue;
       const c = cross(a.r, b.r), [w, h] = [c.right - c.left, c.bottom - c.top];
-      if (w < 5 || h < 0.3 * Math.min(a.r.bottom - a.r.top, b.r.bottom - b.r.top) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
+      if (w < 5 || h < 0.25 * Math.min(a.r.bottom - a.r.top, b.r.bottom - b.r.top) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
       if (w < 0.12 * Math.min(a.r.right - a.r.left, b.r.right - b.r.left) && w < 14) continue;
       if (floats(a.t.el) !== floats(b.t.el) || popup(a.t.el) !== popup(b.t.el)) continue;  // one lies above the page
       const stack = hits((c.left + c.right) / 2, (c.top + c.bottom) / 2) || [];
       const [ia, ib] = [stack.findIndex((e) => e === a.block || within(a.block, e)), stack.findIndex((e) => e === b.block || within(b.block, e))];
+      if (ia < 0 && ib < 0 && outside(a.block, c) && outside(b.block, c) && stack[0] && within(stack[0], a.block) && within(stack[0], b.block)) {
+        told.add(a.block); told.add(b.block);
+        report("overlap", b.t.el, `two texts run out of their boxes and over each other: ${named(a.t.el)} and ${named(b.t.el)}`, `${a.t.text} / ${b.t.text}`, unite([a.r, b.r]));
+        continue;
+      }
+      const runs = (item, other, depth) => depth === 0 && outside(item.block, c) && !within(item.block, other.block);  // the browser does not name what spills
+      if ((ia < 0 && runs(a, b, ib)) || (ib < 0 && runs(b, a, ia))) {
+        const [out, under] = ia < 0 ? [a, b] : [b, a];
+        told.add(a.block); told.add(b.block);
+        report("overlap", out.t.el, `${named(out.t.el)} runs out of its box and over ${named(under.t.el)}`, `${out.t.text} / ${under.t.text}`, unite([a.r, b.r]));
+        continue;
+      }
       if (ia < 0 || ib < 0) continue;  // one of them is turned away, behind, or lets presses through
       const [upper, lower] = ia < ib ? [a, b] : [b, a];
       const between = stack.slice(0, Math.max(ia, ib)).find((e) => opaque(e) && !within(e, lower.t.el));
@@ -173,6 +214,10 @@ function hiddenText() {  // a box over a good part of a line, or over whole line
 const ASIDE = "nav,aside,[role=dialog],[role=menu],[role=navigation],[class*=menu i],[class*=drawer i],[class*=sidebar i],[class*=offcanvas i],[class*=off-canvas i],[class*=panel i],[class*=skip i],[class*=sr-only i],[class*=hidden i],[class*=toast i],[class*=tooltip i],[class*=modal i]";
 const unscrollable = (axis) => [document.documentElement, document.body].some((e) => /hidden|clip/.test(axis === "x" ? styleOf(e).overflowX : styleOf(e).overflowY));
 const modalOpen = () => every("dialog[open],[aria-modal=true]").some(drawn) || [...document.body.querySelectorAll("*")].slice(0, 4000).some((e) => styleOf(e).position === "fixed" && drawn(e) && area(cross(rectOf(e), { left: 0, top: 0, right: innerWidth, bottom: innerHeight })) > 0.5 * innerWidth * innerHeight);
+function cutByWindow(pinned) {  // a dialog that is taller than the window, not one that waits outside or peeks in
+  const r = rectOf(pinned), shown = cross(r, { left: 0, top: 0, right: innerWidth, bottom: innerHeight });
+  return !scrolls(pinned, "y") && shown.right - shown.left > 0.5 * (r.right - r.left) && shown.bottom - shown.top > Math.max(0.25 * (r.bottom - r.top), 120);
+}
 function offScreen() {
   const told = new Set(), [dx, dy] = [root.scrollLeft, root.scrollTop];
   const rtl = styleOf(document.documentElement).direction === "rtl" || styleOf(document.body).direction === "rtl";
@@ -192,6 +237,11 @@ function offScreen() {
       const inX = Math.max(0, Math.min(p.right, edge.right) - Math.max(p.left, edge.left)) / w, inY = Math.max(0, Math.min(p.bottom, edge.bottom) - Math.max(p.top, edge.top)) / h;
       const seenShare = inX * inY, lostX = (1 - inX) * w;
       const block = blockOf(t.el);
+      if (pinned && seenShare < 0.5 && inX > 0.5 && cutByWindow(pinned)) {
+        told.add(block);
+        report("off-screen", t.el, `text lies above or below the window and cannot be scrolled to: ${named(t.el)}`, t.text, r);
+        continue;
+      }
       if (seenShare >= 0.995 || (inX < 1 && inX > 0 && lostX < 5) || (inX === 1 && inY > 0.7)) continue;
       if (seenShare > 0.02) {
         if (anyAncestor(t.el, (e) => e !== document.body && styleOf(e).transform !== "none") && matchesUp(t.el, ASIDE)) continue;
@@ -249,7 +299,7 @@ function covered() {
     const cover = covers[0];
     if (!cover || covers.filter(Boolean).length < 4) continue;
     const pinned = floats(cover);
-    if (popup(cover)) continue;
+    if (popup(cover) || cover.matches("input[type=file]")) continue;  // what lies over a button to take its presses
     if (pinned && pinned !== floats(el)) {
       const whole = area(rectOf(pinned)) > 0.6 * innerWidth * innerHeight;
       const dialog = whole && (words(pinned) || pinned.querySelector(CONTROLS) || every("dialog[open],[aria-modal=true],[role=dialog],[role=alertdialog]").some(drawn));

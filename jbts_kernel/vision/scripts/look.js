@@ -2,21 +2,37 @@
 async function look() {
   const empty = blank();
   if (!empty) {
-    const all = blocks();
-    clippedText(); spillingText(); overlaps(); hiddenText(); offScreen(); overflow(); covered();
+    const all = [...blocks(), ...blocks(textsIn(framed(), 1000))];
+    clippedText(); spillingText(); overlaps(); tightLines(); hiddenText(); offScreen(); overflow(); covered();
     await pictures();
-    errorTexts(all); stackTraces(); encodings(all); unfilled(all);
+    errorTexts(all); errorAnswer(all); stackTraces(); encodings(all); unfilled(all); unfilledParts();
     for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);
   }
   const inside = (f) => !args.el || within(args.el, f.el) || within(f.el, args.el) && f.rule !== "blank";
   const entry = performance.getEntriesByType("navigation")[0];
   return {
-    findings: found.filter(inside).map((f) => ({ rule: f.rule, message: f.message, evidence: f.evidence, locator: locate(f.el), box: boxOf(f.rect) })),
+    findings: found.map(inFrame).filter(inside).map((f) => ({ rule: f.rule, message: f.message, evidence: f.evidence, locator: locate(f.el), box: boxOf(f.rect) })),
     status: entry && entry.responseStatus ? entry.responseStatus : null,
-    links: [...new Set(every("a[href]").filter(drawn).map((a) => a.href.split("#")[0]))].filter((h) => h.startsWith(location.origin + "/") && h !== location.href.split("#")[0]).slice(0, 60),
     broken: every("img").filter((i) => i.complete && i.naturalWidth === 0).map((i) => i.currentSrc || i.src).filter(Boolean).slice(0, 100),
+    canvases: every("canvas").filter((c) => drawn(c) && rectOf(c).width >= 60 && rectOf(c).height >= 16 && inside({ el: c })).map((c) => ({ locator: locate(c), box: boxOf(rectOf(c)) })),
     ...facts(),
   };
+}
+function read() {  // the rules for words, over lines that were read in a picture
+  const home = document.createElement("div");
+  const all = args.lines.map((line) => {
+    const el = home.appendChild(document.createElement("p"));
+    el.textContent = line;
+    return { el, text: fold(line), pieces: [{ node: el.firstChild, el, text: fold(line), rects: [] }] };
+  });
+  errorTexts(all); encodings(all); unfilled(all);
+  return { findings: found.map((f) => ({ rule: f.rule, message: f.message, line: [...home.children].indexOf(f.el) })) };
+}
+function inFrame(f) {  // what stands in a frame is told of the frame, where it is drawn
+  const frame = f.el.ownerDocument !== document && f.el.ownerDocument.defaultView && f.el.ownerDocument.defaultView.frameElement;
+  if (!frame) return f;
+  const [r, dx, dy] = [f.rect, rectOf(frame).left + frame.clientLeft, rectOf(frame).top + frame.clientTop];
+  return { ...f, el: frame, rect: { left: r.left + dx, right: r.right + dx, top: r.top + dy, bottom: r.bottom + dy } };
 }
 function facts() {
   return {
@@ -66,5 +82,5 @@ function caret() {
   else if (el.dataset.jbtsCaret !== undefined) { el.style.caretColor = el.dataset.jbtsCaret.trim(); delete el.dataset.jbtsCaret; if (!el.getAttribute("style")) el.removeAttribute("style"); }
   return {};
 }
-const COMMANDS = { settle, look, outline, marks, around, caret, facts };
+const COMMANDS = { settle, look, read, outline, marks, around, caret, facts };
 Promise.resolve().then(() => COMMANDS[command]()).then(done, (error) => done({ failed: `${error.message}`, trace: error.stack }));
