@@ -328,7 +328,6 @@ def test_no_kernel_is_infrastructure_and_status_3(tmp_path: Path) -> None:
         [str(BROKEN / "passes.ipynb"), "--tags", "none-such"],
         [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
         [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
-        [str(BROKEN / "passes.ipynb"), "--dask", "tcp://127.0.0.1:1"],
         [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
         [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
     ],
