@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,7 +22,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from jbts_kernel.demo import Shop
 from jbts_kernel.store.queries import Results
-from jbts_kernel.suite.outcome import SuiteResult
+from jbts_kernel.suite.outcome import CaseResult, SuiteResult
+from jbts_kernel.suite.progress import Silent
 from jbts_kernel.suite.runner import run
 
 STEPS = ("%load_ext jbts_kernel", "%navigate {url}/", '%expect "#result-count" contains product', "%click #nav-cart")
@@ -64,30 +64,14 @@ def wrong(result: SuiteResult) -> list[str]:
     return found
 
 
-class Memory(threading.Thread):
-    """The memory of this process, and the most there was of it and its children, in bytes, once a second."""
+class Memory(Silent):
+    """The memory of this process, in bytes, after each notebook; what is published in the end is not in it."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
         self.own: list[int] = []
-        self.most = 0
-        self._over = threading.Event()
 
-    def run(self) -> None:
-        me = psutil.Process()
-        while not self._over.wait(1.0):
-            self.own.append(me.memory_info().rss)
-            whole = 0
-            for process in (me, *me.children(recursive=True)):
-                try:
-                    whole += process.memory_info().rss
-                except psutil.Error:
-                    continue
-            self.most = max(self.most, whole)
-
-    def end(self) -> None:
-        self._over.set()
-        self.join()
+    def done(self, result: CaseResult) -> None:
+        self.own.append(psutil.Process().memory_info().rss)
 
 
 def left() -> list[str]:
@@ -108,22 +92,18 @@ def main() -> None:
         folder.mkdir()
         write(folder, arguments.notebooks, shop.url)
         memory = Memory()
-        memory.start()
         began = time.perf_counter()
-        result = run([folder], workers=arguments.workers, home=home, warm_starts=not arguments.no_warm)
+        result = run([folder], workers=arguments.workers, home=home, progress=memory, warm_starts=not arguments.no_warm)
         took = time.perf_counter() - began
-        memory.end()
-        early = max(memory.own[: max(1, len(memory.own) // 10)], default=0)
-        growth = max(memory.own[-1] - early, 0) if memory.own else 0
+        early = max(memory.own[: len(memory.own) // 10 + 1])
+        growth = max(memory.own[-1] - early, 0)
         problems = wrong(result) + [f"left running: {words}" for words in left()]
         problems += [f"left behind: {path}" for path in (home / "run").glob("*-*.json")]
         if growth > GROWTH:
             problems.append(f"the runner grew by {growth >> 20} MB")
         print(f"{len(result.results)} notebooks in {took:.0f} s ({took / len(result.results):.2f} s each): "
               f"{dict(Counter(case.status for case in result.results))}")  # fmt: skip
-        print(
-            f"runner {early >> 20} MB early, +{growth >> 20} MB at the end; everything at most {memory.most >> 20} MB"
-        )
+        print(f"runner {early >> 20} MB early, {growth >> 20} MB more after the last notebook")
         for problem in problems:
             print(f"WRONG: {problem}")
     sys.exit(bool(problems))
