@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-test browser engines demo lab test lint types pytest front-ends bench-steps bench-store \
-	bench-browser bench-grid bench-hub bench-vision soak docs clean
+	bench-browser bench-grid bench-hub bench-vision bench-suite soak soak-suite docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -67,6 +67,12 @@ soak: setup browser ## many leases with random deaths: nothing may be left
 
 bench-vision: setup browser ## what looking at a page costs
 	@$(BIN)/python benchmarks/vision.py
+
+bench-suite: setup browser ## what a suite costs beside papermill, nbmake, Robot Framework, Playwright, SeleniumBase
+	@$(BIN)/python benchmarks/suite.py
+
+soak-suite: setup browser ## 200 notebooks, of which some fail and some kill their kernel
+	@$(BIN)/python benchmarks/suite_soak.py
 
 docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs

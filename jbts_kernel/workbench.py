@@ -266,6 +266,7 @@ class Workbench(Answers):
                 home=self.home,
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
+                lender=self.environ.get("JBTS_LENDER") or None,
             )
         return self._pool
 
@@ -421,7 +422,7 @@ class Workbench(Answers):
                 self.events.announce(self.recorder.open_run(), self.settings.notify)
             if self.settings.broadcaster != "off":
                 self.events.start()  # cheap where a hub runs; an idle one may have ended
-            if self._published_at == 0.0:
+            if self._published_at == 0.0 and not self._in_suite:
                 self._publish()
 
     def _publish(self) -> None:
@@ -434,10 +435,15 @@ class Workbench(Answers):
         """After a step: the first generation must exist, and a new one is due now and then."""
         if self._publication is not None and not (self.home / "results.duckdb").exists():
             self._publication.wait(30)
-        due = time.monotonic() - self._published_at > PUBLISH_EVERY
+        due = not self._in_suite and time.monotonic() - self._published_at > PUBLISH_EVERY
         # asked whether it has ended, so that it is not left for Python to complain of
         if due and (self._publication is None or self._publication.poll() is not None):
             self._publish()
+
+    @property
+    def _in_suite(self) -> bool:
+        """Whether a suite's runner publishes, once for all its notebooks."""
+        return self.recorder.origin.kind == "suite"
 
     def demo(self) -> str:
         """The address of a demo shop on loopback, which ends with this process."""
@@ -462,7 +468,7 @@ class Workbench(Answers):
             self._shop.stop()
         if self._events is not None:
             self._events.close()
-        if had_run:
+        if had_run and not self._in_suite:
             if self._publication is not None:
                 self._publication.poll()
             self._publish()

@@ -118,12 +118,10 @@ def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_B
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as opened:
-        image = opened.convert("RGB")
-    if image.height > image.width * 2:
-        image = image.crop((0, 0, image.width, image.width * 2))
-    factor = image.width // width
-    if factor >= 2:
-        image = image.reduce(factor)
+        cut = (0, 0, opened.width, min(opened.height, opened.width * 2))
+        plain = opened if opened.mode in ("RGB", "RGBA") else opened.convert("RGB")
+        # Made small before anything else: a copy of the whole picture costs as much as reading it.
+        image = plain.reduce(max(1, opened.width // width), box=cut).convert("RGB")
     if image.width > width:
         height = max(1, round(image.height * width / image.width))
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)

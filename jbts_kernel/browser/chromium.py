@@ -22,9 +22,11 @@ from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, drive
 from .faults import dialog_open
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
+from .lending import Loan, borrow, join
 from .patience import SLACK, Patience
 from .placement import TAB, Placement
 from .processes import Process, drop_scratch, end, end_all_in, make_scratch
+from .processes import kill as kill_process
 from .reconnect import connect, kill
 from .signals import Dialog
 
@@ -67,6 +69,8 @@ class ChromiumBrowser(Browser):
         self._frames: dict[str, str] = {}
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
+        self._loan: Loan | None = None
+        self._tab_ready: tuple[str, str] | None = None
         self.downloads: dict[str, Download] = {}
         self._node_places: list[str] = []
         self._connect()
@@ -94,6 +98,20 @@ class ChromiumBrowser(Browser):
             kill(driver.service)
             raise
         browser._own_context_used = True
+        return browser
+
+    @classmethod
+    def borrow(cls, spec: LaunchSpec, place: str) -> ChromiumBrowser:
+        """Borrow a warm browser; closing it gives it back. Raises
+        :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        loan = borrow(place, spec)
+        try:
+            browser = cls(join(loan, spec.browser == "edge"), spec, loan.scratch, loan.browser)
+        except BaseException:
+            loan.give_back(broken=True)
+            raise
+        browser._loan, browser._tab_ready, browser._own_context_used = loan, (loan.context_id, loan.handle), True
+        browser.program, browser.driver_process = loan.program, loan.driver
         return browser
 
     # ---- channel ------------------------------------------------------------------------------
@@ -257,6 +275,19 @@ class ChromiumBrowser(Browser):
         return str(options.get("debuggerAddress", "")) if options and not self.spec.grid else ""
 
     @property
+    def driver_runs(self) -> bool:
+        if self._loan is not None and getattr(self.driver, "service", None) is None:
+            return self._loan.driver.alive
+        return super().driver_runs
+
+    def _end_driver(self, driver: Any) -> None:
+        """End a driver without a word to it, so that its browser stays."""
+        if getattr(driver, "service", None) is not None:
+            kill(driver.service)
+        elif self._loan is not None:
+            kill_process(self._loan.driver)
+
+    @property
     def _can_reconnect(self) -> bool:
         return bool(self.address) and self.process is not None
 
@@ -284,7 +315,7 @@ class ChromiumBrowser(Browser):
         old = self.driver
         self.driver = connect(self.spec, self.address, self.program, self.scratch)
         self.patience.close()
-        kill(old.service)
+        self._end_driver(old)
         self.patience = Patience(self.driver, self._given_up)
         self.driver_process = Process.of(self.driver.service.process.pid)
         self.active, self._timeouts = None, {}
@@ -301,6 +332,8 @@ class ChromiumBrowser(Browser):
                 self._own_context_used = True
                 handle = self.driver.current_window_handle
                 context = self.target(handle).context_id
+            elif self._tab_ready is not None:
+                (context, handle), self._tab_ready = self._tab_ready, None
             else:
                 context = self.channel.call("Target.createBrowserContext", {"disposeOnDetach": False})[
                     "browserContextId"
@@ -357,6 +390,9 @@ class ChromiumBrowser(Browser):
             if self.closed:
                 return
             self.closed = True
+            if self._loan is not None:
+                self._give_back(self._loan, broken=patience == 0)
+                return
             for place in self._node_places:  # where the node is this machine, its folders are ours to clear
                 shutil.rmtree(place, ignore_errors=True)
             self.allow(patience)
@@ -377,6 +413,17 @@ class ChromiumBrowser(Browser):
                 drop_scratch(self.scratch)
             for session in self.sessions:
                 session.closed = True
+
+    def _give_back(self, loan: Loan, broken: bool) -> None:
+        """End what is this process's own; the contexts are dropped by the lender."""
+        if getattr(self.driver, "service", None) is not None:
+            kill(self.driver.service)
+        self.channel.close()
+        self.intercepting.close()
+        self.patience.close()
+        for session in self.sessions:
+            session.closed = True
+        loan.give_back(broken=broken)
 
     def leave(self) -> None:
         with self.lock:
@@ -448,12 +495,12 @@ class ChromiumSession(Session):
 
     def settle_signals(self) -> None:
         """Return once every message the page sent so far has been received."""
-        self.browser.channel.call("Browser.getVersion")
+        asked, command = self.browser.channel.post("Browser.getVersion"), "Browser.getVersion"
         if self.dialog is None:
-            try:
+            # the document may be being replaced: then the messages of the old one are in already
+            with contextlib.suppress(CommandRefused, TabGone, UnexpectedDialog):
                 self.evaluate("0")
-            except (CommandRefused, TabGone, UnexpectedDialog):
-                return  # the document is being replaced: the messages of the old one are in already
+        answer(asked, command, self.browser.channel.bounded(10))
 
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
         """A JavaScript expression's plain value in the current tab's main frame, past the driver."""

@@ -99,6 +99,14 @@ class Browser(ABC):
 
         return ChromiumBrowser.attach(spec, address, program, scratch, process)
 
+    @classmethod
+    def borrow(cls, spec: LaunchSpec, place: str) -> Browser:
+        """Borrow a warm browser from a lender, see :mod:`.lending`; closing it gives it back.
+        Raises :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        from .chromium import ChromiumBrowser
+
+        return ChromiumBrowser.borrow(spec, place)
+
     @property
     def channel(self) -> Any:
         """The DevTools channel. Raises :class:`~jbts_kernel.errors.Unsupported` where there is none."""

@@ -24,6 +24,7 @@ from .engine import Browser, Session, driver_errors
 from .faults import first_line
 from .launch import LaunchSpec
 from .lease import Lease
+from .lending import lendable
 from .processes import Process, kill, make_scratch
 from .reaper import start_watcher
 from .records import Record, Records, User
@@ -49,11 +50,18 @@ class BrowserPool:
 
     ``home`` is the project's data folder: what runs is recorded there, so that a browser whose process was
     killed can be taken over within ``grace`` seconds, and is ended by whoever comes by after that. Without
-    it nothing is recorded. ``notebook`` is what the records say they belong to.
+    it nothing is recorded. ``notebook`` is what the records say they belong to. ``lender`` is the socket file of
+    whoever lends warm browsers (:mod:`.lending`): what can be borrowed is not started.
     """
 
     def __init__(
-        self, max_size: int = 5, *, home: Path | None = None, grace: float = 0.0, notebook: str | None = None
+        self,
+        max_size: int = 5,
+        *,
+        home: Path | None = None,
+        grace: float = 0.0,
+        notebook: str | None = None,
+        lender: str | None = None,
     ) -> None:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
@@ -61,6 +69,7 @@ class BrowserPool:
         self.home = home
         self.grace = grace
         self.notebook = notebook
+        self.lender = lender
         self._records = Records(home) if home is not None else None
         self._changed = threading.Condition(threading.RLock())
         self._browsers: list[Browser] = []
@@ -164,12 +173,15 @@ class BrowserPool:
         """Start a browser in the room that was kept for it; it is claimed."""
         record: Record | None = None
         try:
-            scratch = make_scratch()
-            if self._records is not None and spec.grid is None:
-                self._begin()
-                record = Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook)
-                self._records.write(record)  # before it starts: this process may be killed while it does
-            browser = Browser.launch(spec, scratch)
+            if self.lender is not None and lendable(spec):
+                browser = Browser.borrow(spec, self.lender)
+            else:
+                scratch = make_scratch()
+                if self._records is not None and spec.grid is None:
+                    self._begin()
+                    record = Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook)
+                    self._records.write(record)  # before it starts: this process may be killed while it does
+                browser = Browser.launch(spec, scratch)
         except BaseException:
             if record is not None and self._records is not None:
                 self._records.remove(record)

@@ -37,6 +37,8 @@ class Account:
         self._ledger = Ledger(log, run_id, parameters, folder, clock)
         self._notices = Notices(home, run_id, log, environ)
         self._untold: str | None = None
+        self.notes: list[str] = []
+        """What else is worth saying in the end."""
 
     def begin(self) -> None:
         """The run begins. Raises ConfigProblem where a notification's address cannot work."""
@@ -56,7 +58,9 @@ class Account:
         from ..store.publish import publish
 
         log = self.log
-        notes = [f"{log.dropped} events of the run could not be recorded: {log.last_error}"] if log.dropped else []
+        notes = [*self.notes]
+        if log.dropped:
+            notes.append(f"{log.dropped} events of the run could not be recorded: {log.last_error}")
         notes += [self._untold] if self._untold else []
         try:
             publish(result.home)

@@ -23,6 +23,7 @@ from nbformat.v4 import new_output
 
 from .interruption import Interruption
 from .kernel import ABORTED_AGAIN, IOPUB_TIMEOUT, Conduct, KernelRun
+from .memory import oom_kills
 from .verdict import INCOMPLETE, LEFT_OUT, is_code, written
 
 
@@ -191,7 +192,8 @@ class SuiteClient(KernelRun):
             return ""
         with contextlib.suppress(ValueError):
             if code < 0:
-                return f" ({signal.Signals(-code).name})"
+                short = code == -signal.SIGKILL and oom_kills() > self.oom_kills
+                return f" ({signal.Signals(-code).name})" + ": the system had run out of memory" * short
         return f" (exit status {code})"
 
     def _show_error(self, cell: NotebookNode, status: str, message: str) -> None:

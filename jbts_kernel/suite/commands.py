@@ -46,7 +46,7 @@ class _Parameter(click.ParamType[tuple[str, Any]]):
 
 @click.command("run", short_help="Run notebooks as a suite of tests.")
 @click.argument("paths", nargs=-1, type=click.Path())
-@click.option("-n", "--workers", type=_Workers(), default=1, help="Notebooks at a time, or auto.")
+@click.option("-n", "--workers", type=_Workers(), help="Notebooks at a time, or auto.  [default: 1]")
 @click.option(
     "-p",
     "--parameter",
@@ -61,7 +61,7 @@ class _Parameter(click.ParamType[tuple[str, Any]]):
     multiple=True,
     help="Run every notebook in this browser; can be given several times.",
 )
-@click.option("--retries", type=click.IntRange(0), default=0, help="Try a notebook that did not pass so often again.")
+@click.option("--retries", type=click.IntRange(0), help="Try a notebook that did not pass so often again.")
 @click.option(
     "--until-fail", type=click.IntRange(0), default=0, help="Run each notebook up to N times, until it fails."
 )
@@ -72,30 +72,29 @@ class _Parameter(click.ParamType[tuple[str, Any]]):
     help="Write an HTML report into this folder.",
 )
 @click.option("--shard", metavar="I/N", help="Run the I-th of N parts only.")
-@click.option("--dask", metavar="ADDRESS", help="Spread the notebooks over a Dask cluster.")
+@click.option("--dask", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option("--tags", metavar="EXPR", help="Only notebooks with these tags: 'smoke and not slow'.")
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds for each notebook; 0 is no limit.")
 @click.option(
     "--cell-timeout",
     type=click.FloatRange(0),
-    default=CELL_TIMEOUT,
-    show_default=True,
-    help="Seconds for each cell; 0 is no limit.",
+    help=f"Seconds for each cell; 0 is no limit.  [default: {CELL_TIMEOUT:g}]",
 )
 @click.option(
     "--allure",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write Allure results into this folder.",
 )
+@click.option("--warm/--no-warm", default=None, help="Fork kernels and lend warm browsers, where that can be done.")
 @click.option("--update-baselines", is_flag=True, help="Snapshots that differ, or have no baseline yet, become it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="One line for each notebook that did not pass.")
 def run_command(
     paths: tuple[str, ...],
-    workers: int,
+    workers: int | None,
     parameters: tuple[tuple[str, Any], ...],
     browsers: tuple[str, ...],
-    retries: int,
+    retries: int | None,
     until_fail: int,
     junit: Path | None,
     report: Path | None,
@@ -103,22 +102,29 @@ def run_command(
     dask: str | None,
     tags: str | None,
     timeout: float | None,
-    cell_timeout: float,
+    cell_timeout: float | None,
     allure: Path | None,
+    warm: bool | None,
     update_baselines: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Run notebooks as tests: PATHS are notebooks, and folders that hold some.
 
+    A suite.toml beside or above them holds defaults for these options, a quarantine, and values to run with.
+
     Exit status: 0 all passed, 1 failures, 2 usage or nothing to run, 3 infrastructure (no browser, no
     kernel), 130 interrupted.
     """
+    # Importing what checks a notebook's schema compiles a grammar of international addresses, which takes most of a
+    # second and which no notebook's schema needs. Without it they go unchecked, in this command's own process.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from ..config import find_home
+    from .expectation import expected
     from .progress import Lines, Live, Progress, Silent
     from .runner import run
+    from .settings import find_settings
 
-    if dask is not None:
-        _refuse("--dask is not there yet: run on this machine with -n, or split the suite with --shard", USAGE)
     if not paths:
         _refuse("name the notebooks to run, or a folder that holds some: jbts run notebooks/", USAGE)
     progress: Progress
@@ -129,24 +135,32 @@ def run_command(
     else:
         from rich.console import Console
 
-        progress = Live(Console(highlight=False))
+        progress = Live(Console(highlight=False), expected=lambda cases: expected(find_home(), cases))
     try:
+        usual = find_settings([Path(path) for path in paths]).run
+        if retries is None:
+            retries = 0 if until_fail else usual.retries or 0
+        timeout = usual.timeout if timeout is None else timeout
+        if cell_timeout is None:
+            cell_timeout = CELL_TIMEOUT if usual.cell_timeout is None else usual.cell_timeout
         result = run(
             paths,
             parameters=dict(parameters),
-            workers=workers,
-            browsers=browsers,
+            workers=workers or usual.workers or 1,
+            browsers=browsers or usual.browser,
             retries=retries,
             until_fail=until_fail,
             junit=junit,
             report=report,
             shard=shard,
-            tags=tags,
+            tags=usual.tags if tags is None else tags,
             timeout=timeout or None,
             cell_timeout=cell_timeout or None,
             allure=allure,
             environ={**os.environ, "JBTS_UPDATE_BASELINES": "1"} if update_baselines else None,
             progress=progress,
+            warm_starts=warm,
+            dask=dask,
         )
     except UsageProblem as problem:
         _refuse(str(problem), USAGE)

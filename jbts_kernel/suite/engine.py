@@ -52,9 +52,9 @@ class JBTSEngine:
                 cell_timeout=float(seconds) if seconds else None,
                 start_timeout=float(options.get("start_timeout") or 60),
             )
-        from papermill.engines import NotebookExecutionManager
+        from .saving import SparingManager
 
-        progress = NotebookExecutionManager(
+        progress = SparingManager(
             nb,
             output_path=output_path,
             progress_bar=progress_bar,

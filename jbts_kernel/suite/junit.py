@@ -131,7 +131,7 @@ def _test(result: CaseResult, test: Recorded, flaky: bool) -> Xml.Element:
     classname = ".".join(part for part in stem.parts if part not in ("/", ".", ".."))
     element = _element(result, test.name, classname, test.duration_ms)
     _properties(element, result, "flaky" if flaky and test.status == "passed" else test.status)
-    _problem(element, test.status, test.message, test.error_type, result.case.notebook)
+    _problem(element, result, test.status, test.message, test.error_type, result.case.notebook)
     _said(element, test.lines, test.pictures)
     return element
 
@@ -144,8 +144,9 @@ def _notebook(result: CaseResult, tests: Sequence[Recorded]) -> Xml.Element:
     element = _element(result, case.test_name, classname or case.test_name, result.duration_ms)
     _properties(element, result, result.status)
     place = f"{case.notebook}, cell {verdict.cell + 1}" if verdict.cell is not None else case.notebook
-    _problem(element, result.status, verdict.message, verdict.error_type, place)
+    _problem(element, result, result.status, verdict.message, verdict.error_type, place)
     lines = [line for attempt in result.attempts for line in _lines(attempt, len(result.attempts))]
+    lines += [f"difference: {line}" for line in result.differences]
     if len(result.attempts) == 1 and tests:
         lines = [line for test in tests for line in test.lines]
     _said(element, lines, [picture for test in tests for picture in test.pictures])
@@ -171,8 +172,15 @@ def _properties(element: Xml.Element, result: CaseResult, status: str) -> None:
             _property(properties, f"notebook_attempt_{attempt.number}", str(attempt.executed))
 
 
-def _problem(element: Xml.Element, status: str, message: str, error_type: str | None, place: str) -> None:
+def _problem(
+    element: Xml.Element, result: CaseResult, status: str, message: str, error_type: str | None, place: str
+) -> None:
+    """What went wrong; of a quarantined notebook, which fails no pipeline, as a skip that says so."""
     if status not in _KINDS:
+        return
+    if result.case.quarantine is not None and status in BAD:
+        said = f"quarantined ({result.case.quarantine}): {status}: {message}"
+        Xml.SubElement(element, "skipped", {"message": _clean(said)})
         return
     problem = Xml.SubElement(element, _KINDS[status], {"message": _clean(message)})
     if _KINDS[status] != "skipped":

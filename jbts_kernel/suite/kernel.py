@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
+import queue
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -25,7 +29,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.log import logger
 
 from ..errors import JBTSError
+from .forking import ForkFailed, ForkKernelManager, ForkServer, ended
 from .interruption import Interruption
+from .memory import oom_kills
+from .turns import NotBegun, Turns
 
 SHUTDOWN_TIMEOUT = 20.0
 """Seconds a kernel has to end by itself: it closes its browsers and its part of the log."""
@@ -50,7 +57,8 @@ class Conduct:
     ``cell_timeout`` bounds each cell and ``timeout`` all cells but the teardown ones, which have
     ``teardown_timeout`` each. ``grace`` is how long an interrupted cell may take to end. ``started`` is
     told the kernel's process id, ``cell_started`` the position of a cell and the number of cells.
-    ``kernel_log`` gets what the kernel process itself prints.
+    ``kernel_log`` gets what the kernel process itself prints. ``server`` is where kernels are forked, ``turns``
+    what the first cell waits for when the kernel is ready, and ``began`` is told when it has its turn.
     """
 
     env: Mapping[str, str] | None = None
@@ -64,12 +72,20 @@ class Conduct:
     started: Callable[[int], None] | None = None
     cell_started: Callable[[int, int], None] | None = None
     kernel_log: Path | None = None
+    server: ForkServer | None = None
+    turns: Turns | None = None
+    began: Callable[[], None] | None = None
 
 
 class CellClient(AsyncKernelClient):
     """Says which cell it asks the kernel to run, as JupyterLab does and nbclient does not."""
 
     cell_id: str | None = None
+    about: Mapping[str, Any] = MappingProxyType({})
+
+    def start_channels(self, *args: Any, **kwargs: Any) -> None:
+        """Open the channels, but no heartbeat: whether the process runs is known from the process."""
+        super().start_channels(hb=False)
 
     def execute(
         self,
@@ -92,6 +108,44 @@ class CellClient(AsyncKernelClient):
         self.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
+    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - overrides
+        """Return when the kernel answers and its outputs arrive; ``about`` is what it said of itself.
+
+        What jupyter_client does here ends with 0.2 s of listening for whatever else may come. A kernel says that
+        it is idle after everything a request made it say, so hearing that about the last request is enough.
+
+        Raises:
+            RuntimeError: it died, or did not answer in time.
+        """
+        deadline = time.monotonic() + (timeout or math.inf)
+        while True:
+            asked = self.kernel_info()
+            if await self._heard(asked):
+                return
+            if not await self._async_is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+
+    wait_for_ready = _async_wait_for_ready
+
+    async def _heard(self, asked: str) -> bool:
+        """Whether the reply to a request and the end of it were heard within a second."""
+        about: dict[str, Any] | None = None
+        idle = False
+        with contextlib.suppress(queue.Empty):
+            while about is None:
+                reply = await self.shell_channel.get_msg(timeout=1)
+                if reply["msg_type"] == "kernel_info_reply":
+                    about = reply["content"]
+                    asked = reply["parent_header"]["msg_id"]  # an earlier one, where the kernel took its time
+            while not idle:
+                said = await self.iopub_channel.get_msg(timeout=0.2)  # nothing, where it is not connected yet
+                about_us = said["parent_header"].get("msg_id") == asked
+                idle = about_us and said["content"].get("execution_state") == "idle"
+        self.about = about or {}
+        return idle
+
 
 class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
     """A notebook's kernel. A subclass says in :meth:`cells` what happens in between."""
@@ -105,11 +159,13 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
             kernel_name=kernel_name,
             startup_timeout=max(1, round(conduct.start_timeout)),
             iopub_timeout=IOPUB_TIMEOUT,
+            kernel_manager_class=ForkKernelManager,
             log=logger,
             **options,
         )
         self.conduct = conduct
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Any = None
+        self.oom_kills = oom_kills()
         self._winding = asyncio.Event()
         self._ending = asyncio.Event()
         self._ipython = False
@@ -131,10 +187,32 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
         with interruption.watched(asked), self._kernel_output() as output, _sockets() as place:
             try:
                 await self._start(output, place)
-                self.nb.metadata["jbts"] = {**self.nb.metadata.get("jbts", {}), "ended": await self.cells()}
+                async with self._turn():
+                    self.nb.metadata["jbts"] = {**self.nb.metadata.get("jbts", {}), "ended": await self.cells()}
                 self.set_widgets_metadata()
             finally:
                 await self._end()
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """This notebook's turn, where there are turns. Raises :class:`NotBegun` if it will not come."""
+        conduct = self.conduct
+        if conduct.turns is None:
+            yield
+            return
+        granted = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def grant() -> None:
+            with contextlib.suppress(RuntimeError):  # this loop was closing: nobody waits any more
+                loop.call_soon_threadsafe(granted.set)
+
+        with conduct.turns.ask(grant):
+            if not await self._wait(asyncio.ensure_future(granted.wait()), self._winding, None):
+                raise NotBegun("the run ended before it began")
+            if conduct.began is not None:
+                conduct.began()
+            yield
 
     async def cells(self) -> str:
         """Run the notebook's cells; how that ended, in a word."""
@@ -169,6 +247,7 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
             about["cwd"] = str(conduct.folder)
         manager = self.create_kernel_manager()
         manager.client_factory = CellClient
+        manager.server = conduct.server
         manager.shutdown_wait_time = SHUTDOWN_TIMEOUT
         if place is not None:
             manager.transport, manager.ip = "ipc", place
@@ -185,12 +264,11 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
                 f"there is no kernel {self.kernel_name!r} here (there is: {known});"
                 " install it, or choose another in Jupyter"
             ) from None
-        except (RuntimeError, OSError) as problem:
+        except (RuntimeError, OSError, ForkFailed) as problem:
             raise KernelNotStarted(
                 f"the kernel {self.kernel_name!r} did not start: {self._last_words(str(problem))}"
             ) from None
-        reply = await self.async_wait_for_reply(self.kc.kernel_info())
-        content = reply["content"] if reply is not None else {}
+        content = self.kc.about
         self._ipython = content.get("implementation") == "ipython"
         if "language_info" in content:
             self.nb.metadata["language_info"] = content["language_info"]
@@ -210,6 +288,8 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
         try:
             if await self.km.is_alive():
                 await self._until(self._ask_to_end(), self._ending)
+                with contextlib.suppress(TimeoutError):
+                    await self._until(asyncio.wait_for(ended(self.process), SHUTDOWN_TIMEOUT / 2), self._ending)
                 await self._until(self.km.finish_shutdown(), self._ending)
         finally:
             if self.kc is not None:
@@ -238,7 +318,7 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
             await self.km.request_shutdown()
 
     # ---- waiting --------------------------------------------------------------------------------
-    async def _wait(self, work: asyncio.Future[None], stop: asyncio.Event, seconds: float | None) -> bool:
+    async def _wait(self, work: asyncio.Future[Any], stop: asyncio.Event, seconds: float | None) -> bool:
         """Whether ``work`` was done before somebody asked to stop or the time was up."""
         stopped = asyncio.ensure_future(stop.wait())
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .comparison import StepNote, differences
 from .selection import Case
 from .verdict import Verdict
 
@@ -29,6 +30,7 @@ class Attempt:
     executed: Path | None = None
     executions: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    notes: tuple[StepNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,19 @@ class CaseResult:
         return self.attempts[-1].verdict
 
     @property
+    def quarantined(self) -> bool:
+        """Whether it did not pass, and fails nothing all the same."""
+        return self.case.quarantine is not None and self.status in BAD
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differed between the last attempt that failed and the first that passed, as lines; empty where
+        there are not both."""
+        failing = [attempt for attempt in self.attempts if not attempt.verdict.ok]
+        passing = [attempt for attempt in self.attempts if attempt.verdict.status == "passed"]
+        return differences(failing[-1].notes, passing[0].notes) if failing and passing else ()
+
+    @property
     def duration_ms(self) -> float:
         return sum(attempt.duration_ms for attempt in self.attempts)
 
@@ -88,7 +103,7 @@ class SuiteResult:
     @property
     def status(self) -> Literal["passed", "failed", "error", "aborted"]:
         """The run's status in the store."""
-        found = {result.status for result in self.results}
+        found = {result.status for result in self.results if not result.quarantined}
         if self.interrupted:
             return "aborted"
         if "error" in found or "aborted" in found:
@@ -101,7 +116,7 @@ class SuiteResult:
         chance and lost it), 130 interrupted."""
         if self.interrupted:
             return INTERRUPTED
-        bad = [result for result in self.results if result.status in BAD]
+        bad = [result for result in self.results if result.status in BAD and not result.quarantined]
         if bad:
             return INFRASTRUCTURE if all(result.verdict.infrastructure for result in bad) else FAILURES
         return ALL_PASSED if any(result.status != "skipped" for result in self.results) else USAGE
@@ -135,6 +150,8 @@ def _test(result: CaseResult) -> dict[str, Any]:
         "tags": list(case.tags),
         "status": result.status,
         "message": result.verdict.message,
+        "quarantine": case.quarantine,
+        "differences": list(result.differences),
         "duration_ms": round(result.duration_ms, 1),
         "attempts": [_attempt(attempt) for attempt in result.attempts],
     }

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from .expectation import left_ms
 from .outcome import Attempt, CaseResult, SuiteResult
 from .selection import Case
 
@@ -100,6 +101,11 @@ def closing(result: SuiteResult) -> list[str]:
     if result.interrupted:
         lines[0] = f"interrupted: {lines[0]}"
     lines += [f"note: {note}" for note in result.notes]
+    for one in result.results:
+        if one.quarantined:
+            lines.append(f"quarantined, fails nothing: {one.case.name} ({one.case.quarantine})")
+        if one.status == "flaky":
+            lines += [f"flaky: {one.case.name}: {line}" for line in one.differences]
     if result.report:
         lines.append(f"report     {result.report}")
     if result.junit:
@@ -121,19 +127,30 @@ class _Going:
 @dataclass(slots=True)
 class _State:
     total: int = 0
+    workers: int = 1
+    waiting: list[str] = field(default_factory=list)
+    known: Mapping[str, float] = field(default_factory=dict)
+    took: list[float] = field(default_factory=list)
     going: dict[str, _Going] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
 
 class Live(Silent):
     """A display that moves: what runs now and on which step, what passed, what is left. Finished notebooks
-    scroll by above it, as lines that stay."""
+    scroll by above it, as lines that stay. ``expected`` knows how long cases take, by name, in milliseconds; it is
+    asked beside the run."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        expected: Callable[[Sequence[Case]], Mapping[str, float]] | None = None,
+    ) -> None:
         from rich.live import Live as Display
 
         self._console = console
         self._clock = clock
+        self._expected = expected
         self._lock = threading.Lock()
         self._state = _State()
         self._began = clock()
@@ -146,13 +163,21 @@ class Live(Silent):
         )
 
     def begin(self, run_id: str, cases: Sequence[Case], workers: int) -> None:
-        self._state.total = len(cases)
+        self._state = _State(len(cases), workers, [case.name for case in cases])
+        threading.Thread(target=self._guess, args=(cases,), name="jbts-guess", daemon=True).start()
         self._began = self._clock()
         self._display.start()
+
+    def _guess(self, cases: Sequence[Case]) -> None:
+        known = self._expected(cases) if self._expected is not None else {}
+        with self._lock:
+            self._state.known = known
 
     def started(self, case: Case, attempt: int) -> None:
         with self._lock:
             self._state.going[case.name] = _Going(attempt, self._clock())
+            if case.name in self._state.waiting:
+                self._state.waiting.remove(case.name)
 
     def cell(self, case: Case, index: int, count: int) -> None:
         with self._lock:
@@ -172,6 +197,7 @@ class Live(Silent):
 
     def done(self, result: CaseResult) -> None:
         with self._lock:
+            self._state.took.append(result.duration_ms)
             self._state.counts[result.status] = self._state.counts.get(result.status, 0) + 1
         mark, colour = MARKS[result.status]
         self._print(result.status, colour, mark, result.case.name, result.duration_ms, result.verdict.message)
@@ -211,6 +237,9 @@ class Live(Silent):
             now = self._clock()
             going = [(name, g.attempt, now - g.began, g.place, g.what) for name, g in self._state.going.items()]
             counts, total = dict(self._state.counts), self._state.total
+            state = self._state
+            taken = {name: seconds * 1000 for name, _, seconds, _, _ in going}
+            left = left_ms(state.waiting, taken, state.known, state.took, state.workers)
         finished = sum(counts.values())
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=44)
@@ -224,6 +253,8 @@ class Live(Silent):
         for status, number in counts.items():
             summary.append(f"  {number} {status.replace('_', ' ')}", style=MARKS[status][1])
         summary.append(f"  {total - finished - len(going)} left  {duration((now - self._began) * 1000)}", style="dim")
+        if left is not None and finished < total:
+            summary.append(f", about {duration(max(left, 1000))} to go", style="dim")
         bar = Table.grid()
         bar.add_row(ProgressBar(total=max(total, 1), completed=finished, width=28), summary)
         return Group(table, bar)

@@ -230,6 +230,7 @@ def case_of(packed: Mapping[str, Any]) -> Case:
 
 def unpacked(packed: Mapping[str, Any]) -> Attempt:
     """The attempt in what :func:`packed` made."""
+    from .comparison import StepNote
     from .outcome import Attempt
     from .verdict import Verdict
 
@@ -241,6 +242,10 @@ def unpacked(packed: Mapping[str, Any]) -> Attempt:
             "executed": Path(found["executed"]) if found["executed"] else None,
             "executions": tuple(found["executions"]),
             "steps": tuple(found["steps"]),
+            "notes": tuple(
+                StepNote(**{**note, "console": tuple(note["console"]), "failed": tuple(note["failed"])})
+                for note in found["notes"]
+            ),
         }
     )
 

@@ -7,9 +7,11 @@ which attempt, where the data is) goes into the environment of that kernel alone
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ from ..config import find_home
 from ..errors import JBTSError, UsageProblem
 from ..ids import new_id
 from ..log import Log
+from ..store.publisher import start_publish
+from ..workbench import PUBLISH_EVERY
 from . import CELL_TIMEOUT
 from .account import Account
 from .engine import NAME, JBTSEngine
@@ -30,12 +34,16 @@ from .interruption import Interruption
 from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
-from .selection import Case, check_parameters, collect
-from .verdict import Verdict, judge, not_started, one_line, unreadable
+from .selection import Case, check_parameters, collect, missing_parameters
+from .turns import NotBegun, Turns
+from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
+from .warmth import COLD, warm
 from .watch import Watch
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from .cluster import Cluster
 
 _OURS = frozenset({"JPY_SESSION_NAME", "JPY_PARENT_PID"})
 """Variables that would tell a kernel about the notebook this process itself was started from."""
@@ -61,6 +69,8 @@ def run(
     interruption: Interruption | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
+    warm_starts: bool | None = None,
+    dask: str | None = None,
 ) -> SuiteResult:
     """Run notebooks as tests and record them as one run.
 
@@ -82,6 +92,9 @@ def run(
         progress: told what happens, from several threads.
         interruption: asks the run to end; Ctrl-C does, in the main thread, if left out.
         environ, clock: stand in for the environment kernels inherit, and for the time.
+        warm_starts: fork kernels from a warm process and lend them warm browsers, where that can be done; if left
+            out, unless ``JBTS_WARM=0``.
+        dask: the address of a Dask scheduler whose workers run the notebooks, as many at a time as they have threads.
 
     Raises:
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
@@ -107,11 +120,25 @@ def run(
     suite.environ, suite.clock = environ, clock
     started_at, began = clock(), time.perf_counter()
     account = Account(home, run_id, folder, parameters, log, environ, clock)
+    if dask is not None:
+        from .cluster import Cluster
+
+        suite.cluster = Cluster(dask, home, run_id, environ)
     account.begin()
     try:
-        with asked.on_signals(), suite.watch:
+        with contextlib.ExitStack() as stack:
+            if suite.cluster is not None:
+                stack.enter_context(suite.cluster)
+                workers = suite.cluster.size
+            elif environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts:
+                said = suite.folder_of_run / "forkserver.log"
+                suite.warmth = stack.enter_context(warm(home, environ, cases, workers, said))
+            stack.enter_context(asked.on_signals())
+            stack.enter_context(suite.watch)
             progress.begin(run_id, cases, workers)
             results = suite.work(cases, workers)
+            if suite.cluster is not None:
+                account.notes += suite.cluster.moved()
         result = SuiteResult(
             run_id=run_id,
             home=home,
@@ -147,12 +174,13 @@ def one_by_one(
     included, and raises KeyboardInterrupt then.
     """
     _prepare_papermill()
+    environ = os.environ if environ is None else environ
     log = Log(home)
     asked = Interruption()
     suite = _Suite(
         home, run_id, folder, dict(parameters or {}), log, Silent(), asked, 0, 0, timeout or None, cell_timeout or None
     )
-    suite.environ = os.environ if environ is None else environ
+    suite.environ = environ
     suite.folder_of_run.mkdir(parents=True, exist_ok=True)
 
     def attempt(case: Case, number: int) -> Attempt:
@@ -163,7 +191,11 @@ def one_by_one(
         return made
 
     try:
-        with suite.watch:
+        with contextlib.ExitStack() as stack:
+            if environ.get("JBTS_WARM") != "0":
+                said = suite.folder_of_run / f"forkserver.{os.getpid()}.log"
+                suite.warmth = stack.enter_context(warm(home, environ, (), 1, said))
+            stack.enter_context(suite.watch)
             yield attempt
     finally:
         log.close()
@@ -215,21 +247,39 @@ class _Suite:
         self.timeout = timeout
         self.cell_timeout = cell_timeout
         self.environ: Mapping[str, str] = os.environ
+        self.warmth = COLD
+        self.turns: Turns | None = None
+        self.cluster: Cluster | None = None
         self.clock: Callable[[], float] = time.time
         self.running: dict[int, Case] = {}
         """Which case the kernel with this process id runs."""
+        self._publication: subprocess.Popen[bytes] | None = None
+        self._published_at = time.monotonic()
         self.ledger = Ledger(log, run_id, parameters, folder)
         self.watch = Watch(home, run_id, self._step)
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
         _prepare_papermill()
-        with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="jbts-suite") as threads:
+        workers, beside = max(1, workers), 0
+        if self.warmth.server is not None:
+            # One more than may run: the next kernel comes up, and the last one ends, beside the notebook that runs.
+            self.turns, beside = Turns(workers), 1
+        with ThreadPoolExecutor(max_workers=workers + beside, thread_name_prefix="jbts-suite") as threads:
             futures: list[Future[CaseResult]] = [threads.submit(self._case, case) for case in cases]
             # Waited for in slices, because a signal handler runs between two waits of the main thread.
             while wait(futures, timeout=0.5).not_done:
-                pass
+                self._publish()
+            if self._publication is not None:
+                self._publication.wait()
             return tuple(future.result() for future in futures)
+
+    def _publish(self) -> None:
+        """Publish beside the notebooks now and then, for whoever watches a long run."""
+        ended = self._publication is None or self._publication.poll() is not None
+        if ended and time.monotonic() - self._published_at > PUBLISH_EVERY:
+            self._published_at = time.monotonic()
+            self._publication = start_publish(self.home)
 
     def _step(self, pid: int, name: str) -> None:
         case = self.running.get(pid)
@@ -239,9 +289,10 @@ class _Suite:
     def _case(self, case: Case) -> CaseResult:
         attempts: list[Attempt] = []
         while not self.interruption.level:
-            number = len(attempts) + 1
-            self.progress.started(case, number)
-            attempts.append(self.attempt(case, number))
+            try:
+                attempts.append(self.attempt(case, len(attempts) + 1))
+            except NotBegun:
+                break
             again = self._again(attempts)
             self.progress.ended(case, attempts[-1], again)
             if not again:
@@ -258,16 +309,31 @@ class _Suite:
         return not attempts[-1].verdict.ok and len(attempts) <= self.retries
 
     def attempt(self, case: Case, number: int) -> Attempt:
-        """Run a case once, and see to it that it is in the store as what it was."""
-        started_at, began = self.clock(), time.perf_counter()
+        """Run a case once, and see to it that it is in the store as what it was. Raises :class:`NotBegun`."""
+        if self.cluster is not None:
+            self.progress.started(case, number)
+            limits = self.timeout, self.cell_timeout
+            return self.cluster.attempt(case, number, self.parameters, *limits, self.interruption)
+        started_at, since = self.clock(), time.perf_counter()
         output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
         pids: list[int] = []
+        begun = False
 
         def kernel_started(pid: int) -> None:
             pids.append(pid)
             self.running[pid] = case
 
-        verdict, notebook = self._execute(case, number, output, kernel_started)
+        def began() -> None:
+            # What it takes counts from here: its kernel came up beside the notebook before it.
+            nonlocal started_at, since, begun
+            started_at, since, begun = self.clock(), time.perf_counter(), True
+            self.progress.started(case, number)
+
+        if self.turns is None:
+            began()
+        verdict, notebook = self._execute(case, number, output, kernel_started, began)
+        if not begun:
+            began()
         trails = [trail for pid in pids for trail in self.watch.trails(pid)]
         for pid in pids:
             self.running.pop(pid, None)
@@ -277,14 +343,15 @@ class _Suite:
             number=number,
             verdict=verdict,
             started_at=started_at,
-            duration_ms=(time.perf_counter() - began) * 1000,
+            duration_ms=(time.perf_counter() - since) * 1000,
             executed=output if notebook is not None else None,
             executions=executions,
             steps=tuple(step for trail in trails for step in trail.steps),
+            notes=tuple(note for trail in trails for note in trail.notes),
         )
 
     def _execute(
-        self, case: Case, number: int, output: Path, started: Callable[[int], None]
+        self, case: Case, number: int, output: Path, started: Callable[[int], None], began: Callable[[], None]
     ) -> tuple[Verdict, NotebookNode | None]:
         """Run the notebook: what its cells prove, and the notebook as executed (None where no cell began)."""
         import nbformat
@@ -302,13 +369,19 @@ class _Suite:
             started=started,
             cell_started=lambda index, count: self.progress.cell(case, index, count),
             kernel_log=output.with_suffix(".kernel.log"),
+            server=self.warmth.server,
+            turns=self.turns,
+            began=began,
         )
+        given = {**self.parameters, **dict(case.parameters)}
         try:
             _readable(case.path)
+            if missing := missing_parameters(case.path, given):
+                return missing_parameter(missing), None
             execute_notebook(
                 _literal(case.path),
                 _literal(output),
-                {**self.parameters, **dict(case.parameters)},
+                given,
                 engine_name=NAME,
                 progress_bar=False,
                 conduct=conduct,
@@ -320,6 +393,9 @@ class _Suite:
             if self.interruption.level:
                 return Verdict("aborted", one_line(problem), error_type="KeyboardInterrupt"), None
             return not_started(str(problem)), None
+        except NotBegun:
+            output.unlink(missing_ok=True)
+            raise
         except (_Unreadable, PapermillException, ValueError) as problem:
             return unreadable(str(problem)), None
         except OSError as problem:
@@ -345,6 +421,8 @@ class _Suite:
         }
         if case.browser:
             told["JBTS_BROWSER"] = case.browser
+        if self.warmth.lender is not None:
+            told["JBTS_LENDER"] = self.warmth.lender.place
         return {name: value for name, value in self.environ.items() if name not in _OURS} | told
 
 

@@ -5,6 +5,7 @@ The order is that of the names, so two machines that split a suite between them 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -55,6 +56,8 @@ class Case:
     priority: str | None = None
     parameters: tuple[tuple[str, Any], ...] = ()
     label: str = ""
+    quarantine: str | None = None
+    """Why it fails no run, where it does not."""
 
     @property
     def variant(self) -> str:
@@ -160,6 +163,7 @@ def _cases(
         tags=_labels(about),
         category=str(category) if category else None,
         priority=str(priority) if priority else None,
+        quarantine=settings.quarantined(path),
     )
     sets = value_sets(list(settings.parameters(path)) or about.get("parametrize"), name, given)
     check_parameters([one], dict.fromkeys(key for values in sets for key, _ in values))
@@ -222,6 +226,25 @@ def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:
             near = nearest(name, {*declared, ALWAYS_KNOWN})
             listed = f"did you mean {near}?" if near else f"they take {', '.join(sorted({*declared, ALWAYS_KNOWN}))}"
             raise UsageProblem(f"no notebook of this run uses the parameter {name}; {listed}", word=name)
+
+
+def missing_parameters(path: Path, given: Collection[str]) -> list[str]:
+    """What the parameters cells of a notebook declare without a value (``user: str``), and nobody gives."""
+    declared: dict[str, None] = {}
+    valued: set[str] = set(given)
+    for source, tags in _code(path):
+        if "parameters" not in tags:
+            continue
+        try:
+            statements = ast.parse(source).body
+        except (SyntaxError, ValueError):  # which the kernel says better
+            continue
+        for node in statements:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                (declared.setdefault(node.target.id) if node.value is None else valued.add(node.target.id))
+            elif isinstance(node, ast.Assign):
+                valued.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return [name for name in declared if name not in valued]
 
 
 def _code(path: Path) -> Iterator[tuple[str, Sequence[str]]]:

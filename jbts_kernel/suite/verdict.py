@@ -79,6 +79,13 @@ def unreadable(reason: str) -> Verdict:
     return Verdict("error", one_line(reason), error_type="NotebookUnreadable")
 
 
+def missing_parameter(names: Sequence[str]) -> Verdict:
+    """The verdict on a notebook that was not given what it declares without a value."""
+    which = f"parameter {names[0]} is" if len(names) == 1 else f"parameters {', '.join(names)} are"
+    given = " ".join(f"-p {name}=VALUE" for name in names)
+    return Verdict("error", f"{which} missing: give {given}", error_type="MissingParameter")
+
+
 def not_started(reason: str) -> Verdict:
     """The verdict where no kernel came up."""
     return Verdict("error", one_line(reason), error_type="KernelNotStarted", infrastructure=True)
@@ -150,6 +157,8 @@ def _problem(cell: Mapping[str, Any], index: int, state: str, never_ran: str) ->
     name, message = _error(cell)
     if name == "SystemExit":
         message = f"{message} in cell {index + 1} {never_ran}"
+    if name == "MemoryError":
+        message = f"out of memory in cell {index + 1}: {message}"
     status: VerdictStatus = "failed" if name in _FAILURES else "error"
     for tag in ("setup", "teardown"):
         if tag in tags(cell):

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..log import Record, Tail
 from ..log.segment import SPOOL, names
+from .comparison import StepNote
 
-INTERVAL = 0.1
+INTERVAL = 0.25
 """Seconds between two looks at the log."""
 
 STEPS_KEPT = 500
@@ -45,6 +46,9 @@ class Trail:
     finished: Mapping[str, Any] | None = None
     finished_at: float = 0.0
     steps: list[str] = field(default_factory=list)
+    notes: list[StepNote] = field(default_factory=list)
+    heard: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    """Console errors and failed requests of the steps that have not ended."""
     bad: list[BadStep] = field(default_factory=list)
 
 
@@ -109,10 +113,18 @@ class Watch:
             trail.finished, trail.finished_at = data, record.ts
         elif record.kind == "step.started":
             return [(trail.pid, str(data.get("name") or data.get("verb") or ""))]
+        elif record.kind in ("console", "network"):
+            _hear(trail.heard.setdefault(str(record.step_id), ([], [])), record.kind, data)
         elif record.kind == "step.finished":
+            console, failed = trail.heard.pop(str(record.step_id), ([], []))
             status, name = str(data.get("status")), str(data.get("name") or data.get("verb") or "")
             if len(trail.steps) < STEPS_KEPT:
                 trail.steps.append(f"{status} {name}")
+                error = ": ".join(str(data[k]) for k in ("error_type", "error_message") if data.get(k))
+                took = float(data.get("duration_ms") or 0)
+                trail.notes.append(
+                    StepNote(name, status, str(data.get("url") or ""), took, error, tuple(console), tuple(failed))
+                )
             if status in ("failed", "error", "aborted"):
                 trail.bad.append(
                     BadStep(
@@ -125,6 +137,16 @@ class Watch:
                     )
                 )
         return []
+
+
+def _hear(heard: tuple[list[str], list[str]], kind: str, data: Mapping[str, Any]) -> None:
+    """Keep what a page said while a step ran, if it is a sign of trouble."""
+    console, failed = heard
+    if kind == "console" and data.get("level") == "error":
+        console.append(str(data.get("text") or "")[:200])
+    status = data.get("status")
+    if kind == "network" and (status is None or status == 0 or status >= 400):
+        failed.append(f"{status or 'no answer'} {data.get('method') or ''} {data.get('url') or ''}"[:300])
 
 
 def _pid(source: str) -> int:

@@ -88,6 +88,10 @@ BROKEN_IN = {
     "teardown_fails": ("error", "teardown: ValueError: cannot tidy up"),
     "setup_fails": ("error", "setup: AssertionError: no data"),
     "no_kernelspec": ("error", "names no kernel"),
+    "out_of_memory": ("error", "out of memory in cell 2: MemoryError"),
+    "kernel_fails_to_start": ("error", "the kernel 'jbts-broken' did not start: no licence for this kernel"),
+    "missing_parameter": ("error", "parameter user is missing: give -p user=VALUE"),
+    "only_ci": ("passed", ""),
     "no_such_kernel": ("error", "there is no kernel 'no-such-kernel'"),
 }
 UNREADABLE = {
@@ -96,14 +100,23 @@ UNREADABLE = {
 }
 
 
-def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "ordinary"])
+def test_each_way_to_break_has_its_verdict(
+    tmp_path: Path, subtests: pytest.Subtests, warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every notebook that is broken in one way, in one run: no result is green that should not be, each says
     why in one line, the store agrees, teardown cells ran, and no kernel is left."""
+    said = "import sys; sys.exit('no licence for this kernel')"
+    spec = {"argv": [sys.executable, "-c", said], "display_name": "Broken", "language": "python"}
+    (tmp_path / "kernels" / "jbts-broken").mkdir(parents=True)
+    (tmp_path / "kernels" / "jbts-broken" / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     paths = [BROKEN / f"{name}.ipynb" for name in BROKEN_IN]
     for name, (_, _, text) in UNREADABLE.items():
         paths.append(tmp_path / f"{name}.ipynb")
         paths[-1].write_text(text)
-    result = run(paths, workers=2, cell_timeout=6, home=tmp_path / "home", environ=environment())
+    home = tmp_path / "home"
+    result = run(paths, workers=2, cell_timeout=6, home=home, environ=environment(), warm_starts=warm)
     cases = {case.case.test_name: case for case in result.results}
     for name, (status, message, *_) in (BROKEN_IN | UNREADABLE).items():
         with subtests.test(name):
@@ -111,7 +124,7 @@ def test_each_way_to_break_has_its_verdict(tmp_path: Path, subtests: pytest.Subt
             assert cases[name].status == status
             assert message in verdict.message
             assert "\n" not in verdict.message
-            assert verdict.infrastructure is (name == "no_such_kernel")
+            assert verdict.infrastructure is (name in ("no_such_kernel", "kernel_fails_to_start"))
     with subtests.test("teardown cells run wherever there is a kernel"):
         assert states(cases["teardown_runs"]) == ["error", "not_run", "ok"]
         assert states(cases["hangs"]) == ["timeout", "not_run", "ok"]
@@ -146,11 +159,12 @@ def kernels_of(home: Path) -> list[list[str]]:
     left = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.environ().get("JBTS_HOME") == str(home):
-                left.append(process.cmdline())
+            words = process.cmdline()
+            if process.environ().get("JBTS_HOME") == str(home) or "jbts_kernel.suite.forkserver" in words:
+                left.append(words)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return [words for words in left if "ipykernel_launcher" in words]
+    return [words for words in left if {"ipykernel_launcher", "jbts_kernel.suite.forkserver"} & set(words)]
 
 
 # ---- what a kernel records -----------------------------------------------------------------------
@@ -314,7 +328,6 @@ def test_no_kernel_is_infrastructure_and_status_3(tmp_path: Path) -> None:
         [str(BROKEN / "passes.ipynb"), "--tags", "none-such"],
         [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
         [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
-        [str(BROKEN / "passes.ipynb"), "--dask", "tcp://127.0.0.1:1"],
         [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
         [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
     ],
@@ -376,3 +389,28 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 130
+
+
+# ---- what a suite.toml says ----------------------------------------------------------------------
+def test_quarantined_notebooks_are_reported_and_fail_nothing(tmp_path: Path) -> None:
+    """A suite.toml holds the defaults of the command and a quarantine: what is in it runs, is shown with its
+    reason, and leaves the exit status to the others; a flaky test says what its attempts differed in."""
+    marker = tmp_path / "again"
+    once = f"assert os.path.exists({str(marker)!r}) or not open({str(marker)!r}, 'w'), 'too early'"
+    notebook(tmp_path / "suite" / "flaky.ipynb", "import os\n" + steps("buy", once))
+    notebook(tmp_path / "suite" / "known.ipynb", "assert False, 'still broken'")
+    (tmp_path / "suite" / "suite.toml").write_text(
+        '[run]\nretries = 1\nworkers = 2\n[quarantine]\ntests = ["known.ipynb"]\nreason = "SHOP-1"\n'
+    )
+    junit = tmp_path / "x.xml"
+    found = command(tmp_path / "home", str(tmp_path / "suite"), "--junit", str(junit), "--no-warm")
+    assert isinstance(found, subprocess.CompletedProcess)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "quarantined, fails nothing" in found.stdout
+    assert "SHOP-1" in found.stdout
+    assert "too early" in found.stdout.split("step 1, buy: ")[1].splitlines()[0]
+    text = junit.read_text()
+    assert 'failures="0" errors="0"' in text
+    assert "quarantined (SHOP-1): failed: AssertionError: still broken" in text
+    [run_row] = rows(tmp_path / "home", "SELECT status FROM runs")
+    assert run_row == {"status": "passed"}

@@ -1,0 +1,200 @@
+"""Notebooks on a Dask cluster: each attempt is a task, and what it recorded comes home with its result.
+
+A task runs one attempt exactly as this machine would, in a data folder of its own, and returns the folder's segments,
+pictures and executed notebook as bytes. They are taken over here as ``jbts import`` takes them over: a segment is
+applied once, by its name. A worker that dies in the middle takes what it had recorded with it, and the scheduler runs
+the task on another; the run says so.
+
+Workers need this package, and either see the notebooks under the same paths or are sent them (then without the files
+beside them). What is set by ``JBTS_`` variables here holds there, too: ``JBTS_GRID_URL`` for the browsers, above all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import JBTSError, UsageProblem
+from .interruption import Interruption
+from .outcome import Attempt
+from .selection import Case
+from .turns import NotBegun
+from .verdict import Verdict, one_line
+
+CONNECT_SECONDS = 15.0
+LOOK_AGAIN = 0.5
+_SENT = ("JBTS_", "SELENIUM_HUB_URL")
+_OWN = frozenset({"JBTS_HOME", "JBTS_LENDER", "JBTS_WARM", "JBTS_BROADCASTER", "JBTS_NOTIFY"})
+"""Variables that mean something of this machine."""
+_FOLDERS = ("evidence", "downloads")
+"""What lies beside the log and belongs to one execution each."""
+_BROUGHT = ("spool", "artifacts", "runs", *_FOLDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An attempt to be made elsewhere. ``notebook`` is the file, for a worker that cannot see it."""
+
+    run_id: str
+    case: Case
+    number: int
+    parameters: Mapping[str, Any]
+    timeout: float | None
+    cell_timeout: float | None
+    environ: Mapping[str, str]
+    notebook: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What an attempt made elsewhere came to: files by their path below a data folder. ``executed`` is one of them."""
+
+    attempt: Attempt
+    executed: str | None
+    files: Mapping[str, bytes]
+
+
+class Cluster:
+    """A Dask cluster that makes the attempts of one run; a context manager.
+
+    Raises:
+        UsageProblem: there is no scheduler at the address, it has no workers, or ``dask.distributed`` is missing.
+    """
+
+    def __init__(self, address: str, home: Path, run_id: str, environ: Mapping[str, str]) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise UsageProblem(
+                "--dask needs dask.distributed: pip install 'jbts-kernel[dask]'", word="--dask"
+            ) from None
+        try:
+            connect: Any = Client  # which has no types
+            self._client: Any = connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as problem:
+            raise UsageProblem(
+                f"--dask {address}: no scheduler answers there ({one_line(problem, 160)}); start one: dask scheduler",
+                word=address,
+            ) from None
+        self.size = sum(self._client.nthreads().values())
+        if not self.size:
+            self._client.close()
+            raise UsageProblem(f"--dask {address}: it has no workers; start some: dask worker {address}", word=address)
+        self._home = home
+        self._run_id = run_id
+        self._environ = {k: v for k, v in environ.items() if k.startswith(_SENT) and k not in _OWN}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._client.close()
+
+    def attempt(
+        self,
+        case: Case,
+        number: int,
+        parameters: Mapping[str, Any],
+        timeout: float | None,
+        cell_timeout: float | None,
+        interruption: Interruption,
+    ) -> Attempt:
+        """Make an attempt on some worker and bring home what it recorded. Raises :class:`NotBegun`."""
+        try:
+            notebook = case.path.read_bytes()
+        except OSError:
+            notebook = b""  # which is said where it is run
+        order = Order(self._run_id, case, number, parameters, timeout, cell_timeout, self._environ, notebook)
+        key = f"jbts-{self._run_id}-{case.slug}-{number}"
+        future = self._client.submit(perform, order, key=key, pure=False)
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(LOOK_AGAIN):
+            if interruption.level:
+                future.cancel()
+                raise NotBegun("the run ended before it was done elsewhere")
+        if future.status != "finished":
+            reason = one_line(future.exception())
+            verdict = Verdict("error", f"no worker finished it: {reason}", None, "WorkerLost", infrastructure=True)
+            return Attempt(number, verdict, 0.0, 0.0)
+        parcel: Parcel = future.result()
+        return self._unpack(parcel)
+
+    def _unpack(self, parcel: Parcel) -> Attempt:
+        from ..store.transfer import transfer
+
+        (self._home / "run").mkdir(parents=True, exist_ok=True)
+        incoming = Path(tempfile.mkdtemp(prefix="incoming-", dir=self._home / "run"))
+        try:
+            for name, data in parcel.files.items():
+                place = (incoming / name).resolve()
+                if not place.is_relative_to(incoming.resolve()):
+                    raise JBTSError(f"a worker sent a file that does not belong into a data folder: {name!r}")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(data)
+            for name in _FOLDERS:
+                if (incoming / name).is_dir():
+                    shutil.copytree(incoming / name, self._home / name, dirs_exist_ok=True)
+            with self._lock:  # one publication at a time
+                transfer(incoming, self._home)
+            executed = None
+            if parcel.executed is not None:
+                executed = self._home / "runs" / self._run_id / Path(parcel.executed).name
+                shutil.copyfile(incoming / parcel.executed, executed)
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+        return replace(parcel.attempt, executed=executed)
+
+    def moved(self) -> list[str]:
+        """What to say of notebooks whose worker died in the middle of them."""
+        begun: dict[str, list[str]] = {}
+        for _, event in self._client.get_events(f"jbts-{self._run_id}"):
+            begun.setdefault(f"{event['case']}, attempt {event['number']}", []).append(event["worker"])
+        return [
+            f"{what}: its worker {workers[0]} was lost while it ran; it was run again on {workers[-1]}"
+            for what, workers in begun.items()
+            if len(workers) > 1
+        ]
+
+
+def perform(order: Order) -> Parcel:
+    """On a worker: make the attempt in a data folder of its own, and pack what it left there."""
+    from distributed import get_worker
+
+    from .runner import one_by_one
+
+    worker: Any = get_worker()
+    told = {"case": order.case.name, "number": order.number, "worker": worker.address}
+    worker.log_event(f"jbts-{order.run_id}", told)
+    with tempfile.TemporaryDirectory(prefix="jbts-", dir=worker.local_directory, ignore_cleanup_errors=True) as place:
+        home, case = Path(place) / ".jbts", order.case
+        if not (case.path.is_file() and case.path.read_bytes() == order.notebook):
+            path = Path(place) / case.path.name
+            path.write_bytes(order.notebook)
+            case = replace(case, path=path)
+        environ = {**os.environ, **order.environ, "JBTS_WARM": "0", "JBTS_BROADCASTER": "off"}
+        with one_by_one(
+            home,
+            order.run_id,
+            folder=Path(place),
+            parameters=order.parameters,
+            timeout=order.timeout,
+            cell_timeout=order.cell_timeout,
+            environ=environ,
+        ) as attempt:
+            made = attempt(case, order.number)
+        files = {
+            path.relative_to(home).as_posix(): path.read_bytes()
+            for name in _BROUGHT
+            for path in sorted((home / name).rglob("*"))
+            if path.is_file()
+        }
+        executed = made.executed.relative_to(home).as_posix() if made.executed else None
+        return Parcel(replace(made, executed=None), executed, files)
