@@ -266,6 +266,7 @@ class Workbench(Answers):
                 home=self.home,
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
+                tell=lambda figures: self.recorder.emit("pool", figures),
             )
         return self._pool
 
