@@ -205,8 +205,8 @@ def deliveries_plain(folder: Path, count: int, amount: int) -> float:
         return count * amount / (json.loads(_line(there))["at"] - began)
 
 
-def latency_ours(hub: OurHub, seconds: float) -> list[float]:
-    with clients(hub.address, hub.path, LISTENERS) as there:
+def latency_ours(hub: OurHub, seconds: float, listeners: int = LISTENERS) -> list[float]:
+    with clients(hub.address, hub.path, listeners) as there:
         _line(there)
         began, total = time.perf_counter(), int(RATE * seconds)
         for n in range(total):
@@ -326,6 +326,7 @@ def main() -> int:
             print(f"  plain broadcast                    {_p(latency_plain(folder, seconds))}", flush=True)
             with stuck(hub):
                 print(f"  hub, beside one that never reads   {_p(latency_ours(hub, seconds))}", flush=True)
+                print(f"  one client, beside one like that   {_p(latency_ours(hub, seconds, 1))}", flush=True)
         hub.close()
         fresh = OurHub(folder / "fresh")
         print(f"memory of a connection  {memory(fresh, 1_000 // shrink):.1f} KiB", flush=True)

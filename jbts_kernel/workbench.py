@@ -267,6 +267,7 @@ class Workbench(Answers):
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
                 lender=self.environ.get("JBTS_LENDER") or None,
+                tell=lambda figures: self.recorder.emit("pool", figures),
             )
         return self._pool
 
@@ -443,7 +444,7 @@ class Workbench(Answers):
     @property
     def _in_suite(self) -> bool:
         """Whether a suite's runner publishes, once for all its notebooks."""
-        return self.recorder.origin.kind == "suite"
+        return self.recorder.origin.kind == "suite" and self.recorder.origin.run_id is not None
 
     def demo(self) -> str:
         """The address of a demo shop on loopback, which ends with this process."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..notify.metrics import MIME, Metrics
 from ..notify.notifier import Notifier
+from ..notify.tally import Tally
 from .discovery import RUN
 from .mailboxes import Receipts, Waiting
 from .pages import Page, Route, Visit
@@ -38,7 +39,7 @@ def company(
     notifier = Notifier(Path(home), lambda: _Told(Path(home) / RUN / "notified"), logger)
     if not metrics:
         return (notifier,), {}
-    counted = Metrics()
+    counted = Metrics(Tally(Path(home), Path(home) / RUN / "metrics.json"), logger)
 
     def answer(visit: Visit) -> Page:
         return Page(counted.text(visit.exchange.stats()).encode(), MIME)

@@ -40,8 +40,15 @@ from .mailboxes import Receipts
 from .pages import ROUTES, Page, Route, Visit
 from .protocol import MAX_MESSAGE
 
-BUSY_S, IDLE_S = 0.01, 0.1
-"""How soon the log is looked at again: after something came, and when nothing has come for a while."""
+BUSY_S, CROWDED_S = 0.002, 0.01
+"""How soon the log is looked at again after something came: as long as it took to bring it to everybody, which
+leaves half of the time to others and gives a crowd more in one go, and within these bounds."""
+
+ATTENDED_S, IDLE_S = 0.015, 0.1
+"""The same when nothing has come for a while: with clients that would wait, and without any."""
+
+MANY = 64
+"""Records found at once after which it is looked again at once: there is a backlog to work off."""
 
 GOODBYE_S = 2.0
 """How long a client has to take the last of what it was sent when the hub ends."""
@@ -203,6 +210,7 @@ class Hub:
         """Bring what is new in the log to the clients."""
         pause = BUSY_S
         while True:
+            began = time.monotonic()
             records = self._tail.poll()
             for start in range(0, len(records), BATCH):
                 batch = records[start : start + BATCH]
@@ -210,8 +218,11 @@ class Hub:
                 for observer in self.observers:
                     observer.take(batch, replay=False)
                 await asyncio.sleep(0)
-            pause = BUSY_S if records else min(pause * 1.1, IDLE_S)
-            await asyncio.sleep(0 if records else pause)
+            if records:
+                pause = min(max(BUSY_S, time.monotonic() - began), CROWDED_S)
+            else:
+                pause = min(pause * 1.1, ATTENDED_S if self._exchange.clients else IDLE_S)
+            await asyncio.sleep(0 if len(records) >= MANY else pause)
 
     async def _tend(self) -> None:
         """Heartbeats, and what needs a look now and then."""

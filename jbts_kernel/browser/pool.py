@@ -13,7 +13,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class BrowserPool:
     ``home`` is the project's data folder: what runs is recorded there, so that a browser whose process was
     killed can be taken over within ``grace`` seconds, and is ended by whoever comes by after that. Without
     it nothing is recorded. ``notebook`` is what the records say they belong to. ``lender`` is the socket file of
-    whoever lends warm browsers (:mod:`.lending`): what can be borrowed is not started.
+    whoever lends warm browsers (:mod:`.lending`): what can be borrowed is not started. ``tell`` is called with
+    the pool's figures whenever they changed: with a lease, its return, a wait, a replacement.
     """
 
     def __init__(
@@ -62,10 +63,14 @@ class BrowserPool:
         grace: float = 0.0,
         notebook: str | None = None,
         lender: str | None = None,
+        tell: Callable[[Mapping[str, int]], None] | None = None,
     ) -> None:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
         self.max_size = max_size
+        self._tell_figures = tell
+        self._told: Mapping[str, int] = {}
+        self._waiting = 0
         self.home = home
         self.grace = grace
         self.notebook = notebook
@@ -124,7 +129,9 @@ class BrowserPool:
                     self.discard(browser, answers=False)
                     continue
                 try:
-                    return self._enter(browser, browser.lease(name, downloads))
+                    session = self._enter(browser, browser.lease(name, downloads))
+                    self._tell(leased=1)
+                    return session
                 except troubles as problem:
                     self.discard(browser, answers=False)
                     if warm is None:
@@ -152,9 +159,31 @@ class BrowserPool:
                             f"all {self.max_size} browsers of the pool are in use, and none came free within"
                             f" {timeout:g} s; give one back, or make room with JBTS.pool_size"
                         )
-                    self._changed.wait(left)
+                    self._await_change(left)
                     continue
             self.discard(idle)
+
+    def _await_change(self, seconds: float) -> None:
+        """Wait, with the lock held, until something comes free; it is told that somebody does."""
+        self._waiting += 1
+        self._tell()
+        try:
+            self._changed.wait(seconds)
+        finally:
+            self._waiting -= 1
+            self._tell()
+
+    def _tell(self, **happened: int) -> None:
+        """Tell the figures as they are now, where they are others than before or something happened."""
+        if self._tell_figures is None:
+            return
+        with self._changed:  # told in the order in which they were true
+            used = sum(self._used(browser) for browser in self._browsers)
+            size = len(self._browsers)
+            figures = {"max_size": self.max_size, "size": size, "in_use": used, "waiting": self._waiting}
+            if happened or figures != self._told:
+                self._told = figures
+                self._tell_figures({**figures, **happened})
 
     def _unclaim(self, browser: Browser | None) -> None:
         with self._changed:
@@ -206,6 +235,7 @@ class BrowserPool:
             ended = [browser for browser in self._browsers if browser.closed]
             self._browsers = [browser for browser in self._browsers if not browser.closed]
             self._changed.notify_all()
+            self._tell()
         for browser in ended:
             self._forget(browser)
 
@@ -350,8 +380,11 @@ class BrowserPool:
     def discard(self, browser: Browser, *, answers: bool = True) -> None:
         """End a browser and forget it; one that does not answer is not asked."""
         with self._changed:
-            if browser in self._browsers:
+            known = browser in self._browsers
+            if known:
                 self._browsers.remove(browser)
+        if known and not answers:
+            self._tell(replaced=1)
         if answers:
             browser.close()
         else:

@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import socket
-from collections.abc import Container
+from collections.abc import Collection, Container
 from pathlib import Path
 
 SPOOL = "spool"
@@ -88,6 +88,12 @@ def is_sealed(path: Path) -> bool | None:
     finally:
         os.close(fd)
     return True
+
+
+def writers(spool: Path, among: Collection[str]) -> set[str]:
+    """Which of the writers in ``among`` still write: of a live one the newest segment is locked."""
+    newest = {source_of(name): name for name in names(spool)}
+    return {source for source in among if source in newest and is_sealed(spool / newest[source]) is False}
 
 
 def sealed(spool: Path, known: Container[str] = ()) -> tuple[list[Path], list[Path]]:

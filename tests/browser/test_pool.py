@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from selenium.common.exceptions import NoSuchElementException
 
+from jbts_kernel.broadcast import discovery
+from jbts_kernel.broadcast.threaded import HubThread
 from jbts_kernel.browser.engine import Session
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.errors import BrowserUnavailable, PoolFull
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Site
+    from tests.browser.conftest import Site, Trial
 
 SPEC = LaunchSpec()
 OTHER = LaunchSpec(args=("--user-agent=another",))
@@ -253,3 +258,49 @@ def test_tabs_and_dialogs_do_not_reach_the_next_lease(small: BrowserPool, site: 
         assert two.dialog is None
         assert two.tabs == [two.handle]
         assert two.driver.current_url == site.url + page
+
+
+# ---- what is told of it ---------------------------------------------------------------------------
+def test_the_figures_of_a_pool_are_in_metrics(own_browser: Callable[..., Trial]) -> None:
+    """What a kernel leases, waits for, gives back and replaces is in its log, and so in the hub's /metrics."""
+    trial = own_browser(pool_size=1)
+    bench = trial.bench
+    trial("navigate /buttons.html")
+    hub = HubThread.start(bench.home)
+    info = discovery.find(bench.home)
+    assert hub is not None and info is not None
+
+    def figures(**wanted: int) -> None:
+        """Wait until /metrics says so."""
+        deadline = time.monotonic() + 60
+        while True:
+            request = urllib.request.Request(f"http://{info.address}/metrics")
+            request.add_header("Authorization", f"Bearer {info.token}")
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read().decode()
+            values = {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
+            found = {name: values[f"jbts_pool_{name}"] for name in wanted}
+            if found == wanted:
+                return
+            assert time.monotonic() < deadline, found
+
+    figures(max_size=1, browsers=1, in_use=1, waiting=0, leases_total=1, replaced_total=0)
+    waiting = threading.Thread(target=lambda: bench.pool.acquire(OTHER, timeout=60).close())
+    waiting.start()
+    figures(in_use=1, waiting=1, leases_total=1)
+    bench.end_test()
+    waiting.join(60)
+    figures(browsers=1, in_use=0, waiting=0, leases_total=2)
+    trial("navigate /buttons.html")
+    (browser,) = bench.pool.browsers
+    assert browser.process is not None
+    psutil.Process(browser.process.pid).kill()
+    deadline = time.monotonic() + 60
+    while browser.alive:
+        assert time.monotonic() < deadline, "killed, and there"
+        time.sleep(0.01)
+    trial("navigate /buttons.html")
+    figures(browsers=1, in_use=1, leases_total=4, replaced_total=1)
+    bench.close()
+    figures(max_size=0, browsers=0, in_use=0, leases_total=4, replaced_total=1)
+    hub.stop()

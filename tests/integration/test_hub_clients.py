@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib.util
 import json
 import os
 import random
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from jbts_kernel.broadcast import client, discovery
+from jbts_kernel.broadcast import client
 from jbts_kernel.broadcast.client import subscribe
 from jbts_kernel.broadcast.discovery import HubInfo
 from jbts_kernel.broadcast.events import Events
@@ -46,41 +47,29 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
     return run
 
 
-class Hub:
-    """The hub of one test, which can be killed and started again."""
+@pytest.fixture(scope="module")
+def chaos() -> ModuleType:
+    """benchmarks/chaos_hub.py: the long form of what is tested here, with its hub and its relay."""
+    path = ROOT / "benchmarks" / "chaos_hub.py"
+    spec = importlib.util.spec_from_file_location("jbts_benchmark_chaos_hub", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> HubInfo:
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "jbts_kernel.broadcast.hub", str(self.home)]
-        self.process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path})
-        deadline = time.monotonic() + PATIENCE
-        while (info := discovery.find(self.home)) is None:
-            assert self.process.poll() is None and time.monotonic() < deadline, "no hub"
-            time.sleep(0.01)
-        return info
-
-    def kill(self) -> None:
-        """kill -9, and wait until it is dead."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def settled(self, events: int) -> None:
-        """Wait until the hub has read so many events."""
-        deadline = time.monotonic() + PATIENCE
-        while client.stats(self.home)["events"] < events:
-            assert time.monotonic() < deadline, "the hub does not get on"
+def settled(home: Path, events: int) -> None:
+    """Wait until the hub has read so many events."""
+    deadline = time.monotonic() + PATIENCE
+    while client.stats(home)["events"] < events:
+        assert time.monotonic() < deadline, "the hub does not get on"
 
 
 @pytest.fixture
-def hub(home: Path) -> Iterator[Hub]:
+def hub(home: Path, chaos: ModuleType) -> Iterator[Any]:
     """The project's hub, not started yet."""
     home.mkdir()
-    made = Hub(home)
+    made = chaos.Hub(home)
     yield made
     made.kill()
 
@@ -145,50 +134,7 @@ def numbers(messages: list[dict[str, Any]]) -> list[int]:
     return [message["data"]["n"] for message in messages]
 
 
-class Relay:
-    """A way to the hub that can be cut: everything that goes through it breaks at once."""
-
-    def __init__(self, info: HubInfo) -> None:
-        self.info = info
-        self.writers: set[asyncio.StreamWriter] = set()
-        self.cuts = 0
-
-    async def __aenter__(self) -> Relay:
-        self.server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
-        self.url = f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/ws?token={self.info.token}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.server.close()
-        self.cut()
-        await self.server.wait_closed()
-
-    def cut(self) -> None:
-        """Reset every connection."""
-        self.cuts += bool(self.writers)
-        for writer in self.writers:
-            writer.transport.abort()
-        self.writers.clear()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection(self.info.host, self.info.port)
-            self.writers |= {writer, back}
-            await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
-        finally:
-            writer.transport.abort()
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError):
-                while data := await reader.read(1 << 16):
-                    writer.write(data)
-                    await writer.drain()
-        finally:
-            writer.transport.abort()
-
-
-def test_a_subscription_that_is_forgotten_closes_its_socket(hub: Hub, log: Log) -> None:
+def test_a_subscription_that_is_forgotten_closes_its_socket(hub: Any, log: Log) -> None:
     """Left in the middle of its loop as the event loop ends, a subscription leaves no open socket behind,
     whether it was dropped, kept by somebody, or its closing was cancelled."""
     info = hub.start()
@@ -221,33 +167,34 @@ def test_a_subscription_that_is_forgotten_closes_its_socket(hub: Hub, log: Log) 
 
 
 @asynchronous
-async def test_a_cut_connection_goes_on_where_it_was(hub: Hub, log: Log) -> None:
+async def test_a_cut_connection_goes_on_where_it_was(hub: Any, log: Log, chaos: ModuleType) -> None:
     """A subscriber that is cut off again and again gets every event exactly once and in order."""
     chance = random.Random(7)
-    async with Relay(hub.start()) as relay:
-        reading = asyncio.create_task(collect(subscribe(relay.url, X1, history=True), 2_000))
+    token = hub.start().token
+    async with chaos.Relay(hub.home) as relay:
+        reading = asyncio.create_task(collect(subscribe(relay.url(token), X1, history=True), 2_000))
         for number in range(0, 2_000, 10):
             log.emit(*[step(n) for n in range(number, number + 10)])
             await asyncio.sleep(0.005)
             if chance.random() < 0.1:
-                relay.cut()
+                relay.cut(chance)
         messages = await reading
         assert relay.cuts > 3
     assert numbers(messages) == list(range(2_000))
     assert [message["offset"] for message in messages] == list(range(1, 2_001))
 
 
-def test_exactly_once_whatever_is_killed() -> None:
-    """Six subscribers, two writers, connections cut at random and hubs killed: everything once, in order.
-    (benchmarks/chaos_hub.py is the long form.)"""
-    command = [sys.executable, str(ROOT / "benchmarks" / "chaos_hub.py"), "--aborts", "8", "--kills", "2"]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=110)
-    assert done.returncode == 0 and "8 connections cut, 2 hubs killed" in done.stdout, done.stdout + done.stderr
+def test_exactly_once_whatever_is_killed(home: Path, chaos: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Six subscribers, two writers, connections cut at random and hubs killed: everything once, in order."""
+    home.mkdir()
+    seed = time.time_ns()
+    faults = asyncio.run(chaos.chaos(home, aborts=8, kills=2, seed=seed))
+    said = capsys.readouterr().out
+    assert faults == 0 and "8 connections cut, 2 hubs killed" in said, (seed, said)
 
 
 @asynchronous
-async def test_a_killed_hub_is_resumed_by_the_next(hub: Hub, log: Log) -> None:
+async def test_a_killed_hub_is_resumed_by_the_next(hub: Any, log: Log) -> None:
     """The room of an execution is the same after kill -9: the next hub says recovered and goes on."""
     log.emit(*[step(n) for n in range(40)])
     async with visitor(hub.start(), room=X1, history=True) as connection:
@@ -269,7 +216,7 @@ async def test_a_killed_hub_is_resumed_by_the_next(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_a_subscriber_outlives_its_hub(hub: Hub, log: Log, home: Path) -> None:
+async def test_a_subscriber_outlives_its_hub(hub: Any, log: Log, home: Path) -> None:
     """Two processes' worth of events through three hubs, two of them killed: each once, in its order."""
     other = Log(home, max_bytes=20_000)
     hub.start()
@@ -291,7 +238,7 @@ async def test_a_subscriber_outlives_its_hub(hub: Hub, log: Log, home: Path) -> 
 
 
 @asynchronous
-async def test_a_client_that_never_reads(hub: Hub, log: Log) -> None:
+async def test_a_client_that_never_reads(hub: Any, log: Log) -> None:
     """It gets a gap and the rest when it reads again; one beside it has had everything long before."""
     info = hub.start()
     async with visitor(info, sock=small_socket(info), room=X1) as stuck, visitor(info, room=X1) as quick:
@@ -318,7 +265,7 @@ async def test_a_client_that_never_reads(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_a_hub_that_was_down_catches_up(hub: Hub, log: Log) -> None:
+async def test_a_hub_that_was_down_catches_up(hub: Any, log: Log) -> None:
     """What happened before the hub came is in its rooms' history; without history one hears only news."""
     log.emit(*[step(n) for n in range(500)])
     hub.start()
@@ -331,7 +278,7 @@ async def test_a_hub_that_was_down_catches_up(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_many_subscribers_hear_the_same(hub: Hub, log: Log) -> None:
+async def test_many_subscribers_hear_the_same(hub: Any, log: Log) -> None:
     """Fifty clients, five hundred events: everyone everything, in order."""
     info = hub.start()
     async with contextlib.AsyncExitStack() as stack:
@@ -343,7 +290,7 @@ async def test_many_subscribers_hear_the_same(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_messages_reach_whom_they_are_for(hub: Hub, log: Log) -> None:
+async def test_messages_reach_whom_they_are_for(hub: Any, log: Log) -> None:
     """To a user, to a connection, to a room without one of its members, to all."""
     info = hub.start()
     events = Events(hub.home, log)
@@ -360,7 +307,7 @@ async def test_messages_reach_whom_they_are_for(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_messages_wait_for_a_user_across_hubs(hub: Hub, log: Log) -> None:
+async def test_messages_wait_for_a_user_across_hubs(hub: Any, log: Log) -> None:
     """What is sent to somebody who is away is given once, by whichever hub is there then."""
     events = Events(hub.home, log)
     assert events.send_to_user("ada", {"n": 0})  # no hub yet
@@ -368,7 +315,7 @@ async def test_messages_wait_for_a_user_across_hubs(hub: Hub, log: Log) -> None:
     assert events.send_to_user("ada", {"n": 1})
     assert events.send_to_user("ada", {"n": 2}, queue_if_offline=False)
     log.emit(step(0))
-    hub.settled(1)
+    settled(hub.home, 1)
     hub.kill()
     async with visitor(hub.start(), "ada") as ada:
         assert [(await receive(ada))["n"] for _ in range(2)] == [0, 1]
@@ -379,7 +326,7 @@ async def test_messages_wait_for_a_user_across_hubs(hub: Hub, log: Log) -> None:
 
 
 @asynchronous
-async def test_a_line_that_is_half_written_waits(hub: Hub, home: Path) -> None:
+async def test_a_line_that_is_half_written_waits(hub: Any, home: Path) -> None:
     """A writer that died in the middle of a line does not disturb those beside it."""
     torn, whole = Log(home), Log(home)
     torn.emit(step(0))
@@ -408,7 +355,7 @@ def test_of_a_long_log_the_newest_is_read(home: Path, log: Log) -> None:
     assert kept == list(range(kept[0], 60)) and kept[0] > 0
 
 
-def test_what_a_subscriber_is_told(hub: Hub) -> None:
+def test_what_a_subscriber_is_told(hub: Any) -> None:
     """A wrong token, a room that cannot be, another address, no hub: one line each, nothing hangs."""
 
     def first(*words: Any, **more: Any) -> None:

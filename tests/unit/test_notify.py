@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from jbts_kernel.config import JBTS
+from jbts_kernel.log import Log, Tail
 from jbts_kernel.log.envelope import Record
-from jbts_kernel.notify.metrics import BUCKETS, Metrics
+from jbts_kernel.models import Event
+from jbts_kernel.notify.metrics import Metrics
 from jbts_kernel.notify.occasions import MOST_A_RUN, Occasion, Occasions
 from jbts_kernel.notify.rules import parse
+from jbts_kernel.notify.tally import BUCKETS, Tally
+
+NUMBERS = itertools.count(1)
 
 
 def record(kind: str, execution: str | None = "x1", ts: float = 1_000.0, **data: Any) -> Record:
-    return Record(f"id-{kind}-{execution}", kind, ts, "p1", 1, "r1", execution, "s1", data)
+    return Record(f"id-{kind}-{execution}", kind, ts, "p1", next(NUMBERS), "r1", execution, "s1", data)
 
 
 def taken(*records: Record) -> list[Occasion]:
@@ -70,9 +77,8 @@ def test_settings_read_from_the_environment() -> None:
 
 def test_figures_are_what_prometheus_reads() -> None:
     """The official parser finds the counters, a histogram that adds up, and no label from a foreign line."""
-    metrics = Metrics(clock=lambda: 1_000.0)
-    metrics.take([record("step.finished", ts=900.0, status="passed")], replay=True)  # long before this hub
-    metrics.take([record("step.finished", ts=990.0, status="passed", step_type="click", duration_ms=40)], replay=True)
+    metrics = Metrics(Tally())
+    metrics.take([record("step.finished", status="passed", step_type="click", duration_ms=40)], replay=True)
     metrics.take(
         [
             record("step.finished", status="failed", step_type="wait", duration_ms=200_000.0),
@@ -99,3 +105,47 @@ def test_figures_are_what_prometheus_reads() -> None:
     assert abs(values["jbts_step_duration_seconds_sum",] - 200.04) < 1e-9
     assert "evil" not in text
     assert families["jbts_executions"].type == families["jbts_hub_events"].type == "counter"
+    assert all(family.documentation and family.type != "unknown" for family in families.values())
+
+
+def test_the_next_hub_goes_on_counting(tmp_path: Path) -> None:
+    """Each line counts once, through hubs that ended well, were killed before they kept anything or found a
+    damaged file; a counter never goes down."""
+    file = tmp_path / "run" / "metrics.json"
+    file.parent.mkdir()
+    log = Log(tmp_path)
+
+    def step() -> None:
+        log.emit(Event("step.finished", {"status": "passed", "step_type": "click", "duration_ms": 40}))
+
+    def hub(keeps: bool = True) -> tuple[float, int]:
+        metrics = Metrics(Tally(tmp_path, file))
+        metrics.take(Tail(tmp_path / "spool").poll(), replay=True)
+        step()
+        text = metrics.text({})
+        if keeps:
+            metrics.close()
+        found = {s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples}
+        return found.get("jbts_steps_total", 0), found["jbts_step_duration_seconds_count"]
+
+    step()
+    assert [hub(), hub(keeps=False), hub()] == [(1, 1), (2, 2), (3, 3)]
+    for damage in ("{", "[]", '{"version": 1}', file.read_text("utf-8").replace('"cost": 0', '"cost": "x"')):
+        file.write_text(damage, "utf-8")
+        assert hub(keeps=False)[0] > 3
+    log.close()
+
+
+def test_the_pools_of_processes_that_are_gone_are_not_counted(tmp_path: Path) -> None:
+    """The figures of all pools are added up; of a process whose log has ended, nothing is left but what it did."""
+    logs = [Log(tmp_path), Log(tmp_path)]
+    for log in logs:
+        log.emit(Event("pool", {"max_size": 5, "size": 2, "in_use": 1, "waiting": 1, "leased": 1}))
+        log.emit(Event("pool", {"max_size": 5, "size": 1, "in_use": 1, "waiting": -3, "replaced": 1, "x": "<"}))
+    tally = Tally(tmp_path)
+    tally.take(Tail(tmp_path / "spool").poll())
+    assert tally.pool() == {"max_size": 10, "size": 2, "in_use": 2, "waiting": 0}
+    logs[0].close()
+    assert tally.pool() == {"max_size": 5, "size": 1, "in_use": 1, "waiting": 0}
+    logs[1].close()
+    assert (tally.pool()["size"], tally.leases) == (0, {"leased": 2, "replaced": 2})
