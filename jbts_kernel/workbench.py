@@ -266,6 +266,7 @@ class Workbench(Answers):
                 home=self.home,
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
+                secrets=lambda: self.secrets.values,
             )
         return self._pool
 

@@ -13,7 +13,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,18 @@ class BrowserPool:
 
     ``home`` is the project's data folder: what runs is recorded there, so that a browser whose process was
     killed can be taken over within ``grace`` seconds, and is ended by whoever comes by after that. Without
-    it nothing is recorded. ``notebook`` is what the records say they belong to.
+    it nothing is recorded. ``notebook`` is what the records say they belong to, ``secrets`` gives the texts
+    that no picture of a lease may show.
     """
 
     def __init__(
-        self, max_size: int = 5, *, home: Path | None = None, grace: float = 0.0, notebook: str | None = None
+        self,
+        max_size: int = 5,
+        *,
+        home: Path | None = None,
+        grace: float = 0.0,
+        notebook: str | None = None,
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
@@ -61,6 +68,7 @@ class BrowserPool:
         self.home = home
         self.grace = grace
         self.notebook = notebook
+        self.secrets = secrets
         self._records = Records(home) if home is not None else None
         self._changed = threading.Condition(threading.RLock())
         self._browsers: list[Browser] = []
@@ -86,7 +94,7 @@ class BrowserPool:
     ) -> Lease:
         """A clean session for a block of code: ``with pool.lease(spec) as session``, or ``async with``."""
         asked = spec or LaunchSpec()
-        return Lease(lambda: self.acquire(asked, name, downloads, timeout=timeout), self.home)
+        return Lease(lambda: self.acquire(asked, name, downloads, timeout=timeout), self.home, self.secrets)
 
     def acquire(
         self,
