@@ -91,10 +91,7 @@ def gather(stage: Stage, found: Gathered) -> None:
         found.missing = ["source and accessibility tree are not here: what they must not show could not be found"]
         return
     found.source = ask("the page's source", lambda: _source(stage, hidden, left()), SOURCE_LIMIT)
-    places = [accessibility.place(element) for element in hidden]
-    found.outline = ask(
-        "the accessibility tree", lambda: accessibility.page_outline(stage.session, left(), places), OUTLINE_LIMIT
-    )
+    found.outline = ask("the accessibility tree", lambda: _outline(stage, hidden, left()), OUTLINE_LIMIT)
     if found.source:
         stage.keep(found.source.encode("utf-8", "replace"), "source", "text/html")
     if found.outline:
@@ -118,6 +115,12 @@ def _hidden(stage: Stage, seconds: float) -> list[Any]:
         else:
             raise StepProblem(f"{clip(locator)} masks more than {MASKED} elements")
     return hidden
+
+
+def _outline(stage: Stage, hidden: list[Any], seconds: float) -> str:
+    stage.session.devtools("the accessibility tree", accessibility.INSTEAD)
+    places = [accessibility.place(element) for element in hidden]
+    return accessibility.page_outline(stage.session, seconds, places)
 
 
 def _source(stage: Stage, hidden: list[Any], seconds: float) -> str:

@@ -268,6 +268,7 @@ class Workbench(Answers):
                 notebook=origin.notebook,
                 lender=self.environ.get("JBTS_LENDER") or None,
                 tell=lambda figures: self.recorder.emit("pool", figures),
+                secrets=lambda: self.secrets.values,
             )
         return self._pool
 

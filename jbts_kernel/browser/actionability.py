@@ -8,6 +8,7 @@ what stood in the way.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ from .trail import Trail
 
 SLICE_MS = 400
 _TOLD = ("element", "condition", "page", "loaded")  # commands that wait
-_ANYWHERE = ("probe", "loaded", "covers")  # asked after a step, which may have closed its frame
+_SEEN = ("covers", "masks", "frame")  # commands about what a picture shows
+_ANYWHERE = ("probe", "loaded", "masks")  # asked after a step, which may have closed its frame
 
 _STUCK = {
     "hidden": "it is in the page but not visible",
@@ -91,19 +93,24 @@ class Found:
     waited_ms: float
 
 
-def attempt(session: Session, deadline: Deadline, command: str, **arguments: Any) -> dict[str, Any]:
-    """One answer of the page script. A document that is being replaced answers ``{"state": "stale"}``."""
+def attempt(
+    session: Session, deadline: Deadline, command: str, *, within: list[Any] | None = None, **arguments: Any
+) -> dict[str, Any]:
+    """One answer of the page script, in the current frame or in the one that ``within`` leads to from the tab's
+    page. A document that is being replaced answers ``{"state": "stale"}``."""
     from selenium.common.exceptions import TimeoutException, WebDriverException
     from urllib3.exceptions import HTTPError
 
-    limit, begun = max(10.0, deadline.seconds), time.monotonic()
-    framed = bool(session.frames) and command not in _ANYWHERE
+    begun = time.monotonic()
+    limit = deadline.seconds if within else max(10.0, deadline.seconds)
+    framed = bool(session.frames) and command not in _ANYWHERE and within is None
+    ask = session.page if within is None else functools.partial(session.page_in, within)
     at = deadline.trail.now
     try:
         session.browser.limit("script", limit)
-        if command == "covers":  # what a closed root shows is in the picture too
-            arguments["closed"] = session.closed_roots()
-        answer = session.page(command, slice=deadline.slice_ms, framed=framed, **arguments)
+        if command in _SEEN:  # what a closed root shows is in the picture too
+            arguments["closed"] = session.closed_roots(within)
+        answer = ask(command, slice=deadline.slice_ms, framed=framed, **arguments)
         if answer.get("none") or answer.get("state") == "absent":  # it may be in a closed shadow root
             closed = session.closed_roots()
             if closed:
@@ -237,14 +244,20 @@ def not_found(
     """Nothing matches, with the closest elements of the page as locators that do."""
     answer = attempt(session, Deadline(2), "closest", chain=chain, limit=5, testid=testid)
     near = tuple(f"{m['locator']}   {m['text']}" for m in answer.get("matches", ()))
+    instead = _where_else(session, chain, near, answer.get("sealed"))
     return ElementNotFound(
-        f"nothing matches {clip(locator)} after {deadline.elapsed:.1f} s; {_where_else(session, chain, near)}",
+        f"nothing matches {clip(locator)} after {deadline.elapsed:.1f} s; {instead}",
         hints=near,
     )
 
 
-def _where_else(session: Session, chain: list[dict[str, Any]], near: tuple[str, ...]) -> str:
+def _where_else(session: Session, chain: list[dict[str, Any]], near: tuple[str, ...], sealed: str | None) -> str:
     """What to try instead of a locator that matches nothing."""
+    if sealed and not session.enters_closed_roots:
+        return (
+            f"{sealed} may hold it in a closed shadow root, which {session.browser.name} cannot enter; use chrome for"
+            f" this test, or press a point of it: %click {sealed} --at x,y"
+        )
     if session.titles().get(session.handle, ("", ""))[1] == "about:blank":
         return "no page is open; begin with %navigate URL"
     last = next((part for part in reversed(chain) if part["engine"] != "nth"), chain[-1])

@@ -6,15 +6,13 @@ import hashlib
 import io
 import os
 import struct
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import TabGone
-from ..models import Artifact, Box
+from ..models import Artifact
+from .covering import hidden, paint
 from .engine import Session
-from .locators import as_json
-from .placement import TAB
 
 if TYPE_CHECKING:
     from ..stage import Stage
@@ -81,30 +79,9 @@ def covered(stage: Stage, png: bytes, origin: tuple[float, float], *, document: 
     """
     if not stage.secrets and not stage.masked_locators:
         return png
-    chains = [as_json(locator) for locator in stage.masked_locators]
-    answer = stage.ask("covers", chains=chains, secrets=list(stage.secrets), testid=stage.settings.testid_attribute)
-    if answer.get("state") == "stale":  # which page the picture shows, and where, cannot be told any more
-        answer = {"boxes": [{"x": -1e5, "y": -1e5, "width": 2e5, "height": 2e5}], "top": True, "x": 0, "y": 0}
-    boxes = answer["boxes"]
-    if not boxes:
-        return png
-    from PIL import Image, ImageDraw
-
-    with Image.open(io.BytesIO(png)) as opened:
-        image = opened.convert("RGB")
-    scale = float(stage.session.evaluate("devicePixelRatio") or 1)
-    frame = TAB if answer["top"] else stage.session.placement
-    dx, dy = (answer["x"], answer["y"]) if document else (0.0, 0.0)
-    draw = ImageDraw.Draw(image)
-    for measured in boxes:
-        box = asdict(frame.box(Box(**measured)))
-        left, top = (box["x"] + dx - origin[0]) * scale - 2, (box["y"] + dy - origin[1]) * scale - 2
-        right, bottom = left + box["width"] * scale + 4, top + box["height"] * scale + 4
-        if right > left and bottom > top:
-            draw.rectangle((left, top, right, bottom), fill=(60, 60, 67))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    found = hidden(stage.session, stage.deadline, stage.secrets, stage.masked_locators, stage.settings.testid_attribute)
+    scrolled = (found.x, found.y) if document else (0.0, 0.0)
+    return paint(stage.session, png, found, (origin[0] - scrolled[0], origin[1] - scrolled[1]))
 
 
 def png_size(data: bytes) -> tuple[int, int]:

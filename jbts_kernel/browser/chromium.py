@@ -437,6 +437,8 @@ class ChromiumBrowser(Browser):
 class ChromiumSession(Session):
     """A browser context with its tabs."""
 
+    enters_closed_roots = True
+
     browser: ChromiumBrowser
 
     def __init__(self, browser: ChromiumBrowser, name: str, context_id: str, handle: str) -> None:
@@ -558,8 +560,16 @@ class ChromiumSession(Session):
             self.placement = self.placement.holding(Placement(**inset))
         return self.placement
 
-    def closed_roots(self) -> list[Any]:
-        return world.closed_roots(self, self.frames)
+    def page_in(self, frames: list[Any], command: str, **arguments: Any) -> dict[str, Any]:
+        if self.dialog is not None:
+            raise dialog_open(self.dialog)
+        try:
+            return world.run(self, PAGE_SCRIPT, command, arguments, frames, self.browser.script_limit)
+        except world.OutOfReach:
+            return super().page_in(frames, command, **arguments)
+
+    def closed_roots(self, frames: list[Any] | None = None) -> list[Any]:
+        return world.closed_roots(self, self.frames if frames is None else frames, self.browser.script_limit)
 
     def devtools(self, what: str, instead: str) -> Tab:
         return Tab(self.browser.channel, self._target)

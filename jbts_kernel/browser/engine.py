@@ -56,6 +56,8 @@ class Browser(ABC):
 
     shares = True
     """Whether it holds several sessions apart; one that does not is started anew for each lease."""
+    drops = True
+    """Whether a drag by the pointer ends in a drop where the page uses HTML's own drag and drop."""
 
     def __init__(self, driver: Any, spec: LaunchSpec, scratch: str = "", process: Process | None = None) -> None:
         self.driver = driver
@@ -213,6 +215,9 @@ class Browser(ABC):
 class Session(ABC):
     """One user: a context of its own in a browser. Verbs act through it."""
 
+    enters_closed_roots = False
+    """Whether :meth:`closed_roots` tells of them."""
+
     def __init__(self, browser: Browser, name: str, handle: str) -> None:
         self.browser = browser
         self.name = name
@@ -335,9 +340,36 @@ class Session(ABC):
             raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
         return found
 
-    def closed_roots(self) -> list[Any]:
-        """The closed shadow roots of the current frame's document, where the browser tells; the page script
-        takes them as ``closed``."""
+    def page_in(self, frames: list[Any], command: str, **arguments: Any) -> dict[str, Any]:
+        """Like :meth:`page`, in the frame that a chain of elements leads to from the tab's page."""
+        self._go_into(frames)
+        try:
+            return self.page(command, **arguments)
+        finally:
+            self._come_back()
+
+    def _come_back(self) -> None:
+        """Into the current frame again. Where it is gone that is the page, as drivers have it: the page script
+        notices, and the step that asks it says so."""
+        from selenium.common.exceptions import (
+            NoSuchElementException,
+            NoSuchFrameException,
+            StaleElementReferenceException,
+        )
+
+        try:
+            self._go_into(self.frames)
+        except (NoSuchElementException, NoSuchFrameException, StaleElementReferenceException):
+            self.driver.switch_to.default_content()
+
+    def _go_into(self, frames: list[Any]) -> None:
+        self.driver.switch_to.default_content()
+        for element in frames:
+            self.driver.switch_to.frame(element)
+
+    def closed_roots(self, frames: list[Any] | None = None) -> list[Any]:
+        """The closed shadow roots of a frame's document, the current one's if none is named, where the browser
+        tells; the page script takes them as ``closed``."""
         return []
 
     @abstractmethod

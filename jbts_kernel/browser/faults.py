@@ -81,7 +81,7 @@ _NETWORK = {
 def first_line(error: BaseException) -> str:
     """The driver's message without its stack and its prefix."""
     message = str(getattr(error, "msg", None) or error).strip()
-    line = message.split("\n", 1)[0].removeprefix("Message: ").strip()
+    line = message.split("\n", 1)[0].removeprefix("Message: ").partition("; For documentation on this error")[0].strip()
     return line or type(error).__name__
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import StepProblem
 from ..models import Artifact
+from .actionability import Deadline
 from .capture import png_size, store, viewport
+from .covering import hidden, paint
 from .engine import Session
 
 PICTURE_SECONDS = 5.0
@@ -18,11 +20,18 @@ PICTURE_SECONDS = 5.0
 class Lease:
     """Made by :meth:`~jbts_kernel.browser.pool.BrowserPool.lease`; ``with`` and ``async with`` give its
     session. Where the block raises, the page is pictured before it is gone: ``picture`` holds the PNG,
-    ``artifact`` the kept file, and the error has a note that says where it is."""
+    ``artifact`` the kept file, and the error has a note that says where it is. What ``secrets`` gives at that
+    moment is painted over."""
 
-    def __init__(self, acquire: Callable[[], Session], home: Path | None) -> None:
+    def __init__(
+        self,
+        acquire: Callable[[], Session],
+        home: Path | None,
+        secrets: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._acquire = acquire
         self._home = home
+        self._secrets = secrets
         self._session: Session | None = None
         self.picture: bytes | None = None
         self.artifact: Artifact | None = None
@@ -59,9 +68,15 @@ class Lease:
 
     def _look(self, session: Session, error: Exception) -> None:
         try:
-            self.picture = viewport(session, PICTURE_SECONDS)
+            self.picture = self._picture(session)
             if self.picture is not None and self._home is not None:
                 self.artifact = store(self._home, self.picture, "failure", "image/png", png_size(self.picture))
                 error.add_note(f"the page at that moment: {self._home / self.artifact.path}")
         except (StepProblem, OSError) as problem:
             error.add_note(f"no picture of the page: {problem}")
+
+    def _picture(self, session: Session) -> bytes | None:
+        png, secrets = viewport(session, PICTURE_SECONDS), self._secrets()
+        if png is None or not secrets:
+            return png
+        return paint(session, png, hidden(session, Deadline(PICTURE_SECONDS), secrets), (0, 0))

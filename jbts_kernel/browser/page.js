@@ -203,6 +203,16 @@ function closest(chain, limit) {
   return listed(scored.slice(0, limit).map(([, el]) => el), limit);
 }
 
+function sealed(chain) {  // the component that a nested locator looks into, where it shows no root of its own
+  for (let count = chain.length - 1; count > 0; count -= 1) {
+    const hosts = all(chain.slice(0, count));
+    if (hosts.length === 0) continue;
+    const host = hosts.find((el) => el.localName.includes("-") && !shadowOf(el));
+    return host ? suggest(host) : null;
+  }
+  return null;
+}
+
 // ---- acting -------------------------------------------------------------------------------------
 const disabled = (el) => el.matches(":disabled") || Boolean(el.closest('button:disabled, [aria-disabled="true"]'));
 const editable = (el) => el.isContentEditable || (/^(input|textarea|select)$/.test(el.localName) && !el.readOnly && !disabled(el));
@@ -271,7 +281,8 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   if (outside || memory.covered) {
     el.scrollIntoView({ block: BLOCKS[memory.scrolls++ % 4], inline: "nearest", behavior: "instant" });
     const [x, y] = (args.at && point(el)) || [0, 0];  // a point of an element larger than the view
-    if (args.at) scrollBy({ left: Math.min(0, x) + Math.max(0, x + 1 - innerWidth), top: Math.min(0, y) + Math.max(0, y + 1 - innerHeight), behavior: "instant" });
+    const amiss = (at, size) => (at < 0 || at >= size ? at - size / 2 : 0);  // to the middle: at the rim lie scroll bars
+    if (args.at) scrollBy({ left: amiss(x, innerWidth), top: amiss(y, innerHeight), behavior: "instant" });
     memory.covered = false;
   } else if (window.parent !== window && memory.box === undefined) {
     el.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });  // the frame may be out of sight
@@ -380,14 +391,7 @@ function placement(el) {
   const dy = el.clientTop + parseFloat(style.paddingTop) - el.offsetHeight / 2;
   return { a, b, c, d, x: box.x + box.width / 2 + a * dx + c * dy, y: box.y + box.height / 2 + b * dx + d * dy };
 }
-const mapped = (box, m) => {  // a box of a frame as the smallest box around it in the frame's parent
-  const corners = [[box.x, box.y], [box.x + box.width, box.y], [box.x, box.y + box.height], [box.x + box.width, box.y + box.height]];
-  const xs = corners.map(([x, y]) => m.a * x + m.c * y + m.x), ys = corners.map(([x, y]) => m.b * x + m.d * y + m.y);
-  return { x: Math.min(...xs), y: Math.min(...ys), width: Math.max(...xs) - Math.min(...xs), height: Math.max(...ys) - Math.min(...ys) };
-};
-
 // ---- covering -----------------------------------------------------------------------------------
-const documentOf = (view) => { try { return view.document; } catch { return null; } };  // null: of another site
 const secret = (text) => Boolean(text) && args.secrets.some((s) => text.includes(s));
 function secretBoxes(scope, add) {
   for (const el of scope.querySelectorAll("input,textarea")) if (el.type !== "password" && secret(el.value) && visible(el)) add(el.getBoundingClientRect());
@@ -430,7 +434,7 @@ const COMMANDS = {
   }),
   count: () => { const count = all(args.chain).length; return { count, none: count === 0 }; },
   pick: () => ({ el: all(args.chain)[0] }),
-  closest: () => ({ matches: closest(args.chain, args.limit || 5) }),
+  closest: () => ({ matches: closest(args.chain, args.limit || 5), sealed: sealed(args.chain) }),
   loaded: () => new Promise((go) => {
     if (document.readyState === "complete") go({ state: "ready" });
     else if (!timers) go({ state: document.readyState });
@@ -476,27 +480,23 @@ const COMMANDS = {
     switch (args.what) {
       case "text": return { value: shownText(el) };
       case "value": return { value: valueOf(el) };
+      case "draggable": return { value: Boolean(el.closest('[draggable="true"]')) };
       case "attribute": return { value: el.getAttribute(args.argument) };
       case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || controlOf(el) !== el || el.hasAttribute("aria-checked") ? isChecked(el) : null };
       case "table": return { value: [...(el.rows || el.querySelectorAll("tr,[role=row]"))].map((row) => [...(row.cells || row.querySelectorAll("td,th,[role=cell],[role=gridcell],[role=columnheader],[role=rowheader]"))].map((cell) => fold(textOf(cell)))) };
     }
   },
   inset: () => placement(args.el),
-  covers: () => {  // what must not be seen in a picture: elements by locator, and text that holds a secret
-    let home = window;  // the outermost page that can be looked into from here
-    while (home.parent !== home && documentOf(home.parent)) home = home.parent;
+  // What must not be seen in a picture, each from its own frame's viewport.
+  masks: () => ({ boxes: args.chains.flatMap((chain) => all(chain)).filter(visible).map((el) => plain(el.getBoundingClientRect())) }),
+  covers: () => {
     const boxes = [];
-    const visit = (view, frames) => {  // boxes are measured from the home page's viewport
-      const page = view.document, at = (box) => boxes.push(plain(frames.reduceRight(mapped, box)));
-      if (view === window) for (const el of args.chains.flatMap((chain) => all(chain)).filter(visible)) at(el.getBoundingClientRect());
-      if (args.secrets.length) for (const scope of scopes(page)) secretBoxes(scope, at);
-      for (const frame of everywhere(page, "iframe,frame")) {
-        const inner = frame.contentWindow;
-        if (inner && documentOf(inner)) visit(inner, [...frames, placement(frame)]);
-      }
-    };
-    visit(home, []);
-    return { boxes, x: home.scrollX, y: home.scrollY, top: home === home.parent };
+    if (args.secrets.length) for (const scope of scopes(document)) secretBoxes(scope, (box) => boxes.push(plain(box)));
+    return { boxes, x: scrollX, y: scrollY };
+  },
+  frame: () => {
+    const el = everywhere(document, "iframe,frame").filter(visible)[args.number];
+    return el ? { el, inset: placement(el), width: el.clientWidth, height: el.clientHeight } : {};
   },
   scroll: () => {
     if (args.el) args.el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });

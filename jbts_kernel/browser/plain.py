@@ -60,6 +60,7 @@ class PlainBrowser(Browser):
         self.leased = False
         self.stuck = False
         self.lacks = dict(_LACKS)
+        self.drops = spec.browser != "webkitgtk"  # there a drag begins, and GTK never hears of the pointer's way
         if spec.grid or spec.browser == "safari":
             self.lacks["downloads"] = _DOWNLOADS if spec.grid else _SAFARI_DOWNLOADS
         if spec.browser == "firefox":  # it has the status in the page, as Chromium does
@@ -181,6 +182,8 @@ class PlainSession(Session):
     def __init__(self, browser: PlainBrowser, name: str, handle: str) -> None:
         super().__init__(browser, name, handle)
         self.points_in_frame = browser.spec.browser == "firefox"
+        self._size = browser.spec.viewport
+        self._loaded_down = False
         self._order: list[str] = [handle]
         self._openers: dict[str, str] = {}
 
@@ -207,6 +210,12 @@ class PlainSession(Session):
             self.browser.active = self
             for frame in self.frames:
                 self.driver.switch_to.frame(frame)
+        if self._loaded_down:  # MiniBrowser shows a bar with its downloads for a while, and takes it from the page
+            self._fit()
+
+    def switch(self, handle: str) -> None:
+        super().switch(handle)
+        self._fit()  # a window that a page opens has a size of its own
 
     @property
     def tabs(self) -> list[str]:
@@ -240,8 +249,7 @@ class PlainSession(Session):
 
     def _come_back(self) -> None:
         self.driver.switch_to.window(self.handle)
-        for frame in self.frames:
-            self.driver.switch_to.frame(frame)
+        super()._come_back()
 
     def open_tab(self) -> str:
         from selenium.webdriver.remote.command import Command
@@ -256,6 +264,14 @@ class PlainSession(Session):
         return self._openers.get(handle)
 
     def resize(self, width: int, height: int) -> None:
+        self._size = (width, height)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the current tab the viewport that every tab has."""
+        if self.dialog is not None:
+            return
+        width, height = self._size
         for _ in range(2):  # what stands around the page may itself depend on the width
             inside = [int(n) for n in str(self.evaluate("[innerWidth, innerHeight].join()")).split(",")]
             if inside == [width, height]:
@@ -435,6 +451,7 @@ class PlainSession(Session):
 
     def fetch(self, download: Download, place: Path) -> None:
         shutil.move(self.browser.folder / "downloads" / download.key, place)
+        self._loaded_down = self.browser.spec.browser == "webkitgtk"
 
     def close(self) -> None:
         """The driver session ends with its user, and the browser with it."""

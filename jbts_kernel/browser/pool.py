@@ -13,7 +13,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ class BrowserPool:
     killed can be taken over within ``grace`` seconds, and is ended by whoever comes by after that. Without
     it nothing is recorded. ``notebook`` is what the records say they belong to. ``lender`` is the socket file of
     whoever lends warm browsers (:mod:`.lending`): what can be borrowed is not started. ``tell`` is called with
-    the pool's figures whenever they changed: with a lease, its return, a wait, a replacement.
+    the pool's figures whenever they changed: with a lease, its return, a wait, a replacement. ``secrets`` gives
+    the texts that no picture of a lease may show.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class BrowserPool:
         notebook: str | None = None,
         lender: str | None = None,
         tell: Callable[[Mapping[str, int]], None] | None = None,
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
@@ -75,6 +77,7 @@ class BrowserPool:
         self.grace = grace
         self.notebook = notebook
         self.lender = lender
+        self.secrets = secrets
         self._records = Records(home) if home is not None else None
         self._changed = threading.Condition(threading.RLock())
         self._browsers: list[Browser] = []
@@ -100,7 +103,7 @@ class BrowserPool:
     ) -> Lease:
         """A clean session for a block of code: ``with pool.lease(spec) as session``, or ``async with``."""
         asked = spec or LaunchSpec()
-        return Lease(lambda: self.acquire(asked, name, downloads, timeout=timeout), self.home)
+        return Lease(lambda: self.acquire(asked, name, downloads, timeout=timeout), self.home, self.secrets)
 
     def acquire(
         self,

@@ -85,7 +85,8 @@ def run(
         UnexpectedDialog: a dialog opened and keeps the page from answering.
     """
     here = place(session, frames)
-    world = _ask(session, here.session, "Page.createIsolatedWorld", {"frameId": here.frame, "worldName": "jbts"})
+    named = {"frameId": here.frame, "worldName": "jbts"}
+    world = _ask(session, here.session, "Page.createIsolatedWorld", named, timeout)
     context = world["executionContextId"]
     values, names, nodes = dict(arguments), [], []
     for name, value in _nodes(values):
@@ -154,13 +155,13 @@ def _frames(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _frames(child)
 
 
-def closed_roots(session: ChromiumSession, frames: Sequence[Any]) -> list[int]:
+def closed_roots(session: ChromiumSession, frames: Sequence[Any], timeout: float = 10) -> list[int]:
     """The numbers of the closed shadow roots in a frame's document, which no script can reach from their
     hosts. DevTools lists them. Asked for only where a locator finds nothing outside them."""
     try:
         here = place(session, frames)
         asked = {"depth": -1, "pierce": True}
-        pending = [_ask(session, here.session, "DOM.getDocument", asked)["root"]]
+        pending = [_ask(session, here.session, "DOM.getDocument", asked, timeout)["root"]]
     except (CommandRefused, OutOfReach):
         return []
     found = []

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ..browser import input as gestures
 from ..browser.actionability import Found
-from ..errors import NotActionable, StepProblem
+from ..errors import NotActionable, StepProblem, Unsupported
 from ..grammar import Input, Locator, Names, clip, nearest
 from ..models import Box
 from ..stage import Stage
@@ -288,6 +288,12 @@ def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: st
         raise StepProblem("%drag needs where to: %drag FROM TO, or %drag FROM --by dx,dy")
     grabbed = stage.find(source, "point")
     start = _press_point(grabbed)
+    browser = stage.session.browser
+    if not browser.drops and stage.ask("read", el=grabbed.element, what="draggable").get("value"):
+        raise Unsupported(
+            f"{clip(source)} uses HTML's drag and drop, which never ends under {browser.name}'s driver; "
+            "use chrome for this test, or send the page its events with %evaluate"
+        )
     if target is None:
         dx, dy = point(by or "")
         end = (start[0] + dx, start[1] + dy)

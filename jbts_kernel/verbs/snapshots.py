@@ -23,6 +23,7 @@ DIFF_LINES = 200
 
 def expect_outline(stage: Stage, locator: str, name: str | None) -> None:
     """Expect an element's accessible outline to be its baseline, looking until it is so."""
+    stage.session.devtools("expect LOC aria", accessibility.INSTEAD)
     name = name or locator
     path = stage.baselines.path(name, OUTLINE)
     expected = path.read_text(encoding="utf-8") if path.is_file() else None

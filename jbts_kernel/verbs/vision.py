@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..browser import capture
 from ..browser.cdp import CommandRefused
+from ..browser.covering import masks
 from ..browser.faults import dialog_open, transitional, translate
-from ..browser.locators import as_json
 from ..errors import ExpectationFailed, ScriptFailed, StepProblem
 from ..grammar import Cover, Expected, Input, Locator, Path, clip
 from ..models import Analysis, ConsoleMessage, NetworkRequest
@@ -234,15 +235,10 @@ def _ask(
 
 def skipped(stage: Stage) -> list[dict[str, float]]:
     """The boxes whose text stays here, in the frame's own viewport: what is masked in the picture."""
-    chains = [as_json(one) for one in stage.masked_locators]
-    if not chains:
-        return []
-    answer = stage.ask("covers", chains=chains, secrets=[], testid=stage.settings.testid_attribute)
-    if "boxes" not in answer:
+    boxes = masks(stage.session, stage.deadline, stage.masked_locators, stage.settings.testid_attribute)
+    if boxes is None:
         raise _replaced()
-    frame = stage.session.place_frame() if answer["top"] else None
-    dx, dy = (frame.x, frame.y) if frame else (0.0, 0.0)
-    return [{**box, "x": box["x"] - dx, "y": box["y"] - dy} for box in answer["boxes"]]
+    return [asdict(box) for box in boxes]
 
 
 def together(offline: Analysis, said: Analysis | None, expect: str | None) -> Analysis:

@@ -7,11 +7,13 @@ shared, because starting one costs more than most tests do.
 from __future__ import annotations
 
 import base64
+import functools
 import http.server
 import importlib.util
 import itertools
 import json
 import re
+import shutil
 import sys
 import threading
 import time
@@ -25,6 +27,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from jbts_kernel import display
+from jbts_kernel.browser.launch import find_binary, find_driver
 from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.config import JBTS
 from jbts_kernel.errors import StepFailed
@@ -37,11 +40,31 @@ BROWSER_FOLDER = Path(__file__).parent
 HEAD = '<!doctype html><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,">'
 
 
+# Whose tests run one after another in one process: starting a grid twice costs more than it saves.
+ENGINES = {"chromium": "chromium", "grid": "grid", "webkitgtk": "webkitgtk", "firefox": "webkitgtk", "edge": "chromium"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs a real browser."""
+    """Everything in this folder needs a real browser; what needs one that is not here is skipped by its name."""
     for item in items:
         if BROWSER_FOLDER in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            engine = getattr(item, "callspec", None) and item.callspec.params.get("engine")  # type: ignore[attr-defined]
+            if engine in ENGINES:
+                item.add_marker(pytest.mark.xdist_group(ENGINES[engine]))
+                item.add_marker(pytest.mark.skipif(bool(_absent(engine)), reason=_absent(engine)))
+
+
+@functools.cache
+def _absent(engine: str) -> str:
+    """Why an engine cannot be tested here; empty where it can."""
+    if engine == "webkitgtk":
+        for program in ("WebKitWebDriver", "Xvfb"):
+            if shutil.which(program) is None:
+                return f"{program} is not installed (scripts/ensure-engines)"
+    elif engine in ("firefox", "edge") and (find_binary(engine) is None or find_driver(engine) is None):
+        return f"{engine} and its driver are not on PATH"
+    return ""
 
 
 # ---- the site -----------------------------------------------------------------------------------
@@ -380,3 +403,29 @@ def own_browser(tmp_path: Path, site: Site) -> Iterator[Callable[..., Trial]]:
     yield make
     for bench in made:
         bench.close()
+
+
+# ---- engines ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def settings(engine: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the engine is asked for with."""
+    if engine == "grid":
+        return {"browser": "chrome", "grid": request.getfixturevalue("standalone_grid").url}
+    return {"browser": engine}
+
+
+@pytest.fixture(scope="module")
+def anywhere(settings: dict[str, Any], make_trial: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """One workbench for all tests of an engine."""
+    folder = tmp_path_factory.mktemp("engine")
+    (folder / "u.txt").write_text("hello")
+    (folder / "v.bin").write_bytes(b"123456789")
+    trial: Trial = make_trial(folder, **settings)
+    trial.bench.folder = folder
+    yield trial
+    trial.bench.close()

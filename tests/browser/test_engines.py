@@ -5,14 +5,11 @@ One table of scenarios drives every verb; an engine that cannot do a thing says 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jbts_kernel.browser.launch import find_binary, find_driver
 from jbts_kernel.errors import StepFailed
 from jbts_kernel.verbs import VERBS
 
@@ -235,60 +232,6 @@ ELSEWHERE = {"mock", "network", "checkpoint", "restore", "analyze", "triage", "g
 PLAIN = ("webkitgtk", "firefox")
 
 
-def _absent(engine: str) -> str:
-    """Why an engine cannot be tested here; empty where it can."""
-    if engine == "webkitgtk":
-        for program in ("WebKitWebDriver", "Xvfb"):
-            if shutil.which(program) is None:
-                return f"{program} is not installed (scripts/ensure-engines)"
-    elif engine in ("firefox", "edge") and (find_binary(engine) is None or find_driver(engine) is None):
-        return f"{engine} and its driver are not on PATH"
-    return ""
-
-
-ENGINES = [
-    pytest.param(
-        engine,
-        marks=[
-            pytest.mark.xdist_group(group),
-            *([pytest.mark.skip(reason=_absent(engine))] if _absent(engine) else []),
-        ],
-    )
-    for engine, group in (
-        ("chromium", "chromium"),
-        ("grid", "grid"),
-        ("webkitgtk", "webkitgtk"),
-        ("firefox", "webkitgtk"),
-        ("edge", "chromium"),
-    )
-]
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def settings(engine: str, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the engine is asked for with."""
-    if engine == "grid":
-        return {"browser": "chrome", "grid": request.getfixturevalue("standalone_grid").url}
-    return {"browser": engine}
-
-
-@pytest.fixture(scope="module")
-def anywhere(settings: dict[str, Any], make_trial: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """One workbench for all tests of an engine."""
-    folder = tmp_path_factory.mktemp("engine")
-    (folder / "u.txt").write_text("hello")
-    (folder / "v.bin").write_bytes(b"123456789")
-    trial = make_trial(folder, **settings)
-    trial.bench.folder = folder
-    yield trial
-    trial.bench.close()
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_same_steps(anywhere: Trial, scenario: str) -> None:
     """Every verb does the same on every engine."""
@@ -403,13 +346,7 @@ def test_users_are_apart(settings: dict[str, Any], make_trial: Any, tmp_path: Pa
 
 
 # ---- WebKitGTK alone ----------------------------------------------------------------------------
-webkit = [
-    pytest.mark.xdist_group("webkitgtk"),
-    pytest.mark.skipif(bool(_absent("webkitgtk")), reason=_absent("webkitgtk")),
-]
-
-
-@pytest.mark.parametrize("engine", [pytest.param("webkitgtk", marks=webkit)], indirect=True)
+@pytest.mark.parametrize("engine", ["webkitgtk"], indirect=True)
 def test_what_webkit_lacks_is_said_once(own_browser: Any, engine: str) -> None:
     """The first card says what this engine does not tell, the next ones do not; health says it whenever asked."""
     trial = own_browser(browser=engine)
@@ -424,7 +361,7 @@ def test_what_webkit_lacks_is_said_once(own_browser: Any, engine: str) -> None:
         _ = trial.bench.session.browser.channel
 
 
-@pytest.mark.parametrize("engine", [pytest.param("webkitgtk", marks=webkit)], indirect=True)
+@pytest.mark.parametrize("engine", ["webkitgtk"], indirect=True)
 def test_webkit_hangs(own_browser: Any, engine: str) -> None:
     """A page that never comes, a picture that never comes and a page that runs in circles end their step by name;
     the next step works, on another browser where it has to."""
@@ -440,7 +377,7 @@ def test_webkit_hangs(own_browser: Any, engine: str) -> None:
     assert "replaced" in trial.last.note
 
 
-@pytest.mark.parametrize("engine", [pytest.param("webkitgtk", marks=webkit)], indirect=True)
+@pytest.mark.parametrize("engine", ["webkitgtk"], indirect=True)
 @pytest.mark.parametrize("victim", ["driver", "browser"])
 def test_webkit_dies(own_browser: Any, engine: str, victim: str) -> None:
     """A step that finds its browser dead says so, the next one has another, and nothing is left of the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 import urllib.request
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from selenium.common.exceptions import NoSuchElementException
 
@@ -108,6 +110,19 @@ def test_an_error_is_pictured_before_the_page_is_gone(tmp_path: Path) -> None:
         assert pool.health()["in_use"] == 0
         assert list((tmp_path / "run").glob("browser-*.json"))
     assert not list((tmp_path / "run").glob("*-*.json"))
+
+
+def test_the_picture_of_a_lease_shows_no_secret() -> None:
+    """What went wrong is pictured with the secrets of that moment painted over."""
+    with BrowserPool(1, secrets=lambda: ("open-sesame",)) as pool:
+        lease = pool.lease(SPEC)
+        with pytest.raises(NoSuchElementException), lease as session:  # noqa: PT012 - opened, then not found
+            session.driver.get("data:text/html,<body style='margin:0;background:white;font-size:60px'>open-sesame")
+            session.driver.find_element("css selector", "h2")
+        assert lease.picture is not None
+        with Image.open(io.BytesIO(lease.picture)) as opened:
+            image = opened.convert("RGB")
+        assert (image.getpixel((60, 30)), image.getpixel((900, 500))) == ((60, 60, 67), (255, 255, 255))
 
 
 def test_leases_of_an_asynchronous_program(small: BrowserPool) -> None:
