@@ -78,6 +78,7 @@ docs: setup ## the reference pages that are made from the code
 	@mkdir -p docs
 	@$(BIN)/python -m jbts_kernel.verbs.reference
 	@$(BIN)/python -m jbts_kernel.vision.reference
+	@$(BIN)/python -m jbts_kernel.settings_reference
 	@$(BIN)/python -m jbts_kernel.store.schema > docs/store.md.new && mv docs/store.md.new docs/store.md
 
 clean: ## remove what make made; results in .jbts/ stay

@@ -96,12 +96,12 @@ class JBTS(Configurable):
         super().__init__(**kwargs)
         given = self.config.get("JBTS", {})
         for name, trait in self.traits(config=True).items():
-            value = self._environ.get(_environment_name(name)) or self._alias(name)
+            value = self._environ.get(environment_name(name)) or self._alias(name)
             if value and name not in given:
                 try:
                     setattr(self, name, trait.from_string(value))
                 except (ValueError, TypeError, TraitError) as error:
-                    raise ConfigProblem(f"{_environment_name(name)}={value!r}: {error}") from None
+                    raise ConfigProblem(f"{environment_name(name)}={value!r}: {error}") from None
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -113,7 +113,8 @@ class JBTS(Configurable):
         return self._environ.get(other) if other else None
 
 
-def _environment_name(trait: str) -> str:
+def environment_name(trait: str) -> str:
+    """The variable that sets a trait where nobody has set it in a cell or on the command line."""
     return {"grid": "JBTS_GRID_URL"}.get(trait, "JBTS_" + trait.upper())
 
 

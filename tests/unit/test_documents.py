@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jbts_kernel.settings_reference import with_settings
 from jbts_kernel.verbs import VERBS, reference
 from jbts_kernel.vision.reference import with_rules
 
@@ -30,6 +31,22 @@ def test_the_rules_are_current() -> None:
     """The table in docs/vision.md is the list the rules run by."""
     document = (ROOT / "docs" / "vision.md").read_text(encoding="utf-8")
     assert with_rules(document) == document
+
+
+def test_the_settings_are_current() -> None:
+    """The table in docs/configuration.md is what the traits say."""
+    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert with_settings(document) == document
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Whoever begins at docs/README.md finds every page, and every decision from the design."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    decisions = {path.name for path in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert not [name for name in pages if f"({name})" not in index]
+    assert not [name for name in decisions if f"(decisions/{name})" not in design]
 
 
 def test_every_verb_has_a_chapter() -> None:
