@@ -15,10 +15,22 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import LocatorInvalid
-from ..grammar import clip
+from ..grammar import clip, nearest
 
 ENGINES = ("css", "xpath", "id", "name", "testid", "text", "label", "placeholder", "role", "nth")
 _ROLE_ATTRIBUTES = ("name", "level", "checked", "selected", "expanded", "pressed", "disabled")
+
+_ROLE_WORDS = (
+    "alert alertdialog application article banner blockquote button caption cell checkbox code columnheader "
+    "combobox comment complementary contentinfo definition deletion dialog directory document emphasis feed figure "
+    "form generic grid gridcell group heading img image insertion link list listbox listitem log main mark marquee "
+    "math menu menubar menuitem menuitemcheckbox menuitemradio meter navigation none note option paragraph "
+    "presentation progressbar radio radiogroup region row rowgroup rowheader scrollbar search searchbox separator "
+    "slider spinbutton status strong subscript suggestion superscript switch tab table tablist tabpanel term "
+    "textbox time timer toolbar tooltip tree treegrid treeitem"
+)
+ROLES = frozenset(_ROLE_WORDS.split())
+"""The roles there are, as roles.js has them; another one would be waited for in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ def parse_locator(text: str) -> tuple[Part, ...]:
     """The chain of a locator.
 
     Raises:
-        LocatorInvalid: empty, an empty link, an unknown prefix of ours, or a malformed role.
+        LocatorInvalid: empty, an empty link, an unknown prefix of ours, or a role that is malformed or none.
     """
     if not text.strip():
         raise LocatorInvalid('the locator is empty; name an element, e.g. "#go" or text=Save')
@@ -114,7 +126,12 @@ def _role(link: str, value: str) -> Part:
         text, exact = ("true", True) if raw is None else unquote(raw)
         attributes.append((key, text, exact))
         position += found.end()
-    return Part("role", match.group(1).lower(), attributes=tuple(attributes))
+    role = match.group(1).lower()
+    if role not in ROLES:
+        near = nearest(role, sorted(ROLES))
+        what = f"did you mean role={near}?" if near else "there are button, link, textbox, checkbox, heading and others"
+        raise LocatorInvalid(f"{clip(link)}: there is no role {clip(role)}; {what}")
+    return Part("role", role, attributes=tuple(attributes))
 
 
 def unquote(value: str) -> tuple[str, bool]:

@@ -406,6 +406,13 @@ function secretBoxes(scope, add) {
   }
 }
 
+const TABLES = "table,[role=table],[role=grid],[role=treegrid]";
+const CELLS = "td,th,[role=cell],[role=gridcell],[role=columnheader],[role=rowheader]";
+function tableOf(el) {  // its rows of texts; of what is no table and has no rows, the tables there are
+  const rows = [...(el.rows || el.querySelectorAll("tr,[role=row]"))];
+  if (!rows.length && !el.rows && !el.matches(TABLES)) return { matches: listed(everywhere(document, TABLES).filter(visible), 5) };
+  return { value: rows.map((row) => [...(row.cells || row.querySelectorAll(CELLS))].map((cell) => fold(textOf(cell)))) };
+}
 const COMMANDS = {
   element: () => {
     const memory = { scrolls: 0 };
@@ -483,7 +490,7 @@ const COMMANDS = {
       case "draggable": return { value: Boolean(el.closest('[draggable="true"]')) };
       case "attribute": return { value: el.getAttribute(args.argument) };
       case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || controlOf(el) !== el || el.hasAttribute("aria-checked") ? isChecked(el) : null };
-      case "table": return { value: [...(el.rows || el.querySelectorAll("tr,[role=row]"))].map((row) => [...(row.cells || row.querySelectorAll("td,th,[role=cell],[role=gridcell],[role=columnheader],[role=rowheader]"))].map((cell) => fold(textOf(cell)))) };
+      case "table": return tableOf(el);
     }
   },
   inset: () => placement(args.el),

@@ -16,7 +16,7 @@ from .registry import verb
 
 def _read(stage: Stage, locator: str, what: str, argument: str | None = None) -> Any:
     """What the page script reads of an element: of a visible one for its text, of any for the rest."""
-    if what in ("text", "table"):
+    if what == "text":
         return stage.on(locator, "read", what=what, argument=argument)[1].get("value")
     while True:
         element = stage.condition(locator, "present", failure=ElementNotFound).get("el")
@@ -56,7 +56,12 @@ def count(stage: Stage, locator: Locator) -> int:
 @verb("table", "read")
 def table(stage: Stage, locator: Locator) -> list[list[str]]:
     """A table as a list of rows, each a list of texts."""
-    return list(_read(stage, locator, "table") or [])
+    answer = stage.on(locator, "read", what="table")[1]
+    if "matches" in answer:
+        near = tuple(f"{found['locator']}   {found['text']}" for found in answer["matches"])
+        where = f"; there is {near[0].partition('   ')[0]}" if near else ", and there is none on the page"
+        raise StepProblem(f"{clip(locator)} is no table{where}", hints=near)
+    return list(answer.get("value") or [])
 
 
 @verb("options", "read")

@@ -110,7 +110,7 @@ ROLES = [
     ("role=button[disabled=true]", ["Archive"]),
     ("role=listitem", ["First", "Second"]),
     ("role=columnheader[name=sum]", ["Sum"]),
-    ("role=nothing", []),
+    ("role=marquee", []),
 ]
 
 

@@ -71,6 +71,16 @@ def test_table(trial: Trial) -> None:
     assert trial("expect '#t >> td >> nth=1' text ${rows[1][1]}") is None
 
 
+def test_what_is_no_table(trial: Trial) -> None:
+    """Rows of an element that has none would be an empty answer: it says so, with the tables there are. A table
+    without rows is one."""
+    trial.open("<h1 id=t>Sums</h1><table id=sums><caption>Sums of the day</caption></table><p id=p>Text</p>")
+    assert trial("table #sums") == []
+    trial.fails("table #t", "StepProblem", "#t is no table; there is #sums", "Sums of the day")
+    trial.open("<p id=p>Text</p>")
+    trial.fails("table #p", "StepProblem", "#p is no table, and there is none on the page")
+
+
 # ---- evaluate -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("script", "value"),

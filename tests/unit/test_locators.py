@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jbts_kernel.browser.locators import ENGINES, Part, as_json, parse_locator, split_chain, unquote
+from jbts_kernel.browser import locators
+from jbts_kernel.browser.locators import ENGINES, ROLES, Part, as_json, parse_locator, split_chain, unquote
 from jbts_kernel.errors import LocatorInvalid
 
 
@@ -36,7 +40,7 @@ from jbts_kernel.errors import LocatorInvalid
             [Part("role", "heading", attributes=(("level", "2", False), ("name", "a]b", True)))],
         ),
         ("role=checkbox[checked]", [Part("role", "checkbox", attributes=(("checked", "true", True),))]),
-        ("role=x[aria-pressed=false]", [Part("role", "x", attributes=(("pressed", "false", False),))]),
+        ("role=tab[aria-pressed=false]", [Part("role", "tab", attributes=(("pressed", "false", False),))]),
         ("data=x", [Part("css", "data=x")]),
     ],
 )
@@ -60,6 +64,8 @@ def test_parts(text: str, parts: list[Part]) -> None:
         ("role=button[nmae=x]", "not nmae"),
         ("role=button]", "cannot read"),
         ('id=""', "no value after id="),
+        ("role=buton", "did you mean role=button?"),
+        ('#a >> role=xyzzy[name="x"]', "no role xyzzy; there are button"),
     ],
 )
 def test_what_is_no_locator(text: str, words: str) -> None:
@@ -68,6 +74,14 @@ def test_what_is_no_locator(text: str, words: str) -> None:
         parse_locator(text)
     assert words in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_the_roles_are_those_of_the_page_script() -> None:
+    """Both sides know the same ones: a role that is refused here is one that nothing on a page can have."""
+    script = (Path(locators.__file__).with_name("roles.js")).read_text("utf-8")
+    listed = re.search(r"const ROLES = new Set\(\((.*?)\)\.split", script, re.DOTALL)
+    assert listed is not None
+    assert set("".join(re.findall(r'"(.*?)"', listed[1])).split()) == ROLES
 
 
 @given(st.text(max_size=40))
