@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import (
+    BrowserGone,
     ElementAmbiguous,
     ElementNotFound,
     ExpectationFailed,
@@ -101,6 +102,8 @@ def attempt(
     from selenium.common.exceptions import TimeoutException, WebDriverException
     from urllib3.exceptions import HTTPError
 
+    if command in _TOLD and not session.browser.driver_runs:  # looking may go past it, what comes next does not
+        raise BrowserGone("the driver died; the page is as it was, and the next step replaces it")
     begun = time.monotonic()
     limit = deadline.seconds if within else max(10.0, deadline.seconds)
     framed = bool(session.frames) and command not in _ANYWHERE and within is None

@@ -42,6 +42,7 @@ _SLICE = """new Promise((go, fail) => {
 })"""
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
 ALIVE_SECONDS = 5.0
+DRIVER_SECONDS = 2.0
 BLOCKED_SECONDS = 0.15
 """How long a page may need for nothing before it is taken to be blocked by a script of its own."""
 _NAVIGATIONS = ("get", "refresh", "goBack", "goForward")
@@ -212,6 +213,11 @@ class ChromiumBrowser(Browser):
         """The DevTools session of a frame that lives in a process of its own."""
         return self._frames.get(frame_id)
 
+    def inner_sessions(self, handle: str) -> list[str]:
+        """The DevTools sessions of a tab's workers, and of its frames that live in processes of their own."""
+        with self._arrived:
+            return [one for one in self._inner if self._by_session.get(one) == handle]
+
     def _listen_to(self, session_id: str) -> None:
         for domain in _DOMAINS:
             self.channel.post(domain, session=session_id)
@@ -294,7 +300,8 @@ class ChromiumBrowser(Browser):
     def answers(self, seconds: float) -> bool:
         try:
             self.channel.call("Browser.getVersion", timeout=seconds)
-            if not self.driver_runs or not self.patience.free(seconds):
+            # a driver with nothing to do answers at once, and another in its place disturbs nothing
+            if not self.driver_runs or not self.patience.free(min(seconds, DRIVER_SECONDS)):
                 self.replace_driver()
         except (BrowserGone, StepTimeout):
             return False
@@ -518,19 +525,24 @@ class ChromiumSession(Session):
         return answer(asked, command, 0).get("result", {}).get("value")
 
     def unblock(self) -> bool:
+        try:
+            tab = self.browser.target(self.handle, timeout=0).session_id
+            # a frame of another site has a process, and an endless script, of its own
+            asked = [self._unblocked(one) for one in (tab, *self.browser.inner_sessions(self.handle))]
+            return any(asked)
+        except (CommandRefused, StepTimeout, TabGone):
+            return False
+
+    def _unblocked(self, session_id: str) -> bool:
         browser = self.browser
         if self.dialog is not None:
             return False
-        try:
-            tab = browser.target(self.handle, timeout=0).session_id
-            asked = browser.channel.post("Runtime.evaluate", {"expression": "0"}, tab)
-            browser.wait_answered(asked, self, BLOCKED_SECONDS)
-            if asked.done() or self.dialog is not None:
-                return False
-            # Only now: where nothing runs, it would end whatever runs next.
-            browser.channel.call("Runtime.terminateExecution", session=tab, timeout=ALIVE_SECONDS)
-        except (StepTimeout, TabGone):
+        asked = browser.channel.post("Runtime.evaluate", {"expression": "0"}, session_id)
+        browser.wait_answered(asked, self, BLOCKED_SECONDS)
+        if asked.done() or self.dialog is not None:
             return False
+        # Only now: where nothing runs, it would end whatever runs next.
+        browser.channel.call("Runtime.terminateExecution", session=session_id, timeout=ALIVE_SECONDS)
         return True
 
     def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:

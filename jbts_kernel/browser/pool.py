@@ -31,6 +31,7 @@ from .records import Record, Records, User
 
 WAIT_SECONDS = 30.0
 CHECK_SECONDS = 5.0
+LEASE_SECONDS = 15.0
 PROBE_SECONDS = 10.0
 SLOW_MS = 5000.0
 _PROBE = "data:text/html,<title>well</title>"
@@ -132,7 +133,9 @@ class BrowserPool:
                     self.discard(browser, answers=False)
                     continue
                 try:
+                    browser.allow(LEASE_SECONDS)
                     session = self._enter(browser, browser.lease(name, downloads))
+                    browser.allow(None)
                     self._tell(leased=1)
                     return session
                 except troubles as problem:

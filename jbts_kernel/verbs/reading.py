@@ -88,7 +88,7 @@ def evaluate(stage: Stage, script: Rest) -> Any:
     Args:
         script: the JavaScript; in a cell of its own below %%evaluate
     """
-    from selenium.common.exceptions import JavascriptException, WebDriverException
+    from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
 
     if stage.session.frames and stage.ask("probe").get("top"):
         raise TabGone("the current frame is gone; go on with %frame main")
@@ -104,6 +104,8 @@ def evaluate(stage: Stage, script: Rest) -> Any:
         said = clip(first_line(error).removeprefix("javascript error:"), 500)
         raise ScriptFailed(said or "the script threw something that is no Error, so it has no message") from None
     except WebDriverException as error:
+        if isinstance(error, TimeoutException):  # the driver gave up, the script may go on
+            stage.session.browser.patience.suspect()
         raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
 
 

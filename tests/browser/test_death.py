@@ -91,16 +91,17 @@ NEEDS = {"driver": "evaluate new Promise(() => {})", "browser": "wait #never"}
 """A step that needs it and takes all its time. Waiting for an element asks the browser, past the driver."""
 
 
-@pytest.mark.parametrize("victim", NEEDS)
-def test_death_during_a_step(own_browser: Make, victim: str) -> None:
-    """A step that loses its browser or its driver fails as BrowserGone within its time; the next one works."""
+@pytest.mark.parametrize(("victim", "line"), [*NEEDS.items(), ("driver", "wait #never")])
+def test_death_during_a_step(own_browser: Make, victim: str, line: str) -> None:
+    """A step that loses its browser or its driver, even one that only waits, fails as BrowserGone within its time;
+    the next one works."""
     trial = own_browser()
     trial.open("labels.html")
     process = processes(trial)[0 if victim == "driver" else 1]
     timer = threading.Timer(0.4, kill, (process,))
     timer.start()
     with pytest.raises(StepFailed) as caught:
-        trial(f"{NEEDS[victim]} --timeout 15")
+        trial(f"{line} --timeout 15")
     timer.join()
     row = trial.row()
     assert (row["status"], row["error_type"]) == ("error", "BrowserGone"), str(caught.value)
@@ -127,6 +128,17 @@ def test_a_page_that_crashes(own_browser: Make) -> None:
     trial.bench.line("use other")
     assert trial("evaluate window.kept") == 7
     assert trial.bench.session.browser is browser
+
+
+def test_a_frame_that_blocks_its_process(own_browser: Make) -> None:
+    """A frame of another site that runs in circles ends its step in time; the next one has that script stopped."""
+    trial = own_browser()
+    trial.open(f"<h1>main</h1><iframe id=f src='{trial.site.other_url}/frame-inner.html'></iframe>")
+    trial("frame #f")
+    trial("text #where")
+    take_time(trial, "evaluate while (true) {}", "StepTimeout")
+    assert trial("text #where") == "inner"
+    assert "a script of the page that blocked its tab was stopped" in trial.last.note
 
 
 @pytest.mark.parametrize("how", ["while acting", "by itself"])

@@ -19,6 +19,7 @@ from selenium.common.exceptions import NoSuchElementException
 
 from jbts_kernel.broadcast import discovery
 from jbts_kernel.broadcast.threaded import HubThread
+from jbts_kernel.browser.chromium import ChromiumBrowser
 from jbts_kernel.browser.engine import Session
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Site, Trial
 
 SPEC = LaunchSpec()
+PAGE = "data:text/html,<title>here</title>"
 OTHER = LaunchSpec(args=("--user-agent=another",))
 
 
@@ -123,6 +125,36 @@ def test_the_picture_of_a_lease_shows_no_secret() -> None:
         with Image.open(io.BytesIO(lease.picture)) as opened:
             image = opened.convert("RGB")
         assert (image.getpixel((60, 30)), image.getpixel((900, 500))) == ((60, 60, 67), (255, 255, 255))
+
+
+def test_a_driver_that_stops_while_a_lease_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that stops answering before a lease, or in the middle of it, costs seconds and is replaced."""
+    with BrowserPool(1) as pool:
+
+        def stop_driver() -> psutil.Process:
+            driver = psutil.Process(pool.browsers[0].driver_process.pid)  # type: ignore[union-attr]
+            driver.suspend()
+            return driver
+
+        def stopped_midway(browser: ChromiumBrowser, *arguments: Any) -> Session:
+            monkeypatch.undo()
+            stopped.append(stop_driver())
+            return browser.lease(*arguments)
+
+        with pool.lease(SPEC) as session:
+            session.driver.get(PAGE)
+        stopped = [stop_driver()]
+        begun = time.monotonic()
+        with pool.lease(SPEC) as session:
+            session.driver.get(PAGE)
+        monkeypatch.setattr(ChromiumBrowser, "lease", stopped_midway)
+        monkeypatch.setattr("jbts_kernel.browser.pool.LEASE_SECONDS", 2.0)
+        with pool.lease(SPEC) as session:
+            session.driver.get(PAGE)
+            assert session.driver.title == "here"
+        assert time.monotonic() - begun < 60
+        _, alive = psutil.wait_procs(stopped, timeout=10)
+        assert not alive
 
 
 def test_leases_of_an_asynchronous_program(small: BrowserPool) -> None:
