@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
 from . import world
 from .cdp import GONE, Channel, CommandRefused, Tab, answer, browser_url
-from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, driver_errors
+from .engine import QUIT_SECONDS, Browser, Download, Session, driver_errors
 from .faults import dialog_open
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
@@ -48,6 +49,10 @@ BLOCKED_SECONDS = 0.15
 _NAVIGATIONS = ("get", "refresh", "goBack", "goForward")
 
 
+def _unwanted(params: dict[str, Any]) -> None:
+    """A picture that was on its way when nobody wanted any more."""
+
+
 @dataclass(slots=True)
 class Target:
     """A tab: its DevTools session and the context it lives in."""
@@ -73,6 +78,8 @@ class ChromiumBrowser(Browser):
         self._loan: Loan | None = None
         self._tab_ready: tuple[str, str] | None = None
         self.downloads: dict[str, Download] = {}
+        self.screencasts: dict[str, Callable[[dict[str, Any]], None]] = {}
+        """Who takes the pictures a tab sends of itself, by its DevTools session."""
         self._node_places: list[str] = []
         self._connect()
 
@@ -145,6 +152,8 @@ class ChromiumBrowser(Browser):
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
         if method == "Fetch.requestPaused":
             self.intercepting.receive(params, session_id or "")
+        elif method == "Page.screencastFrame":
+            self.screencasts.get(session_id or "", _unwanted)(params)
         elif method == "Target.attachedToTarget" and params["targetInfo"]["type"] != "page":
             self._enter(params["targetInfo"], params["sessionId"], session_id)
         elif method == "Target.detachedFromTarget" and params["sessionId"] in self._inner:

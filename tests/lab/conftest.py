@@ -1,0 +1,151 @@
+"""A real JupyterLab, and a Chromium of our own verbs that looks at it as a tester would.
+
+The Lab is started once, with folders of its own; each test opens a notebook of its own in it. What it is driven
+with is the product itself: a workbench whose application under test is JupyterLab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+import psutil
+import pytest
+
+from jbts_kernel.config import JBTS
+from jbts_kernel.workbench import Page, Workbench
+
+PATIENCE = 90.0
+TOKEN = "lab-under-test"
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a real browser and a kernel, and shares one Lab."""
+    for item in items:
+        if FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.kernel)
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+class Server:
+    """JupyterLab on a port of its own choice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notebooks = folder / "notebooks"
+        runtime, settings = folder / "runtime", folder / "settings" / "@jupyterlab" / "apputils-extension"
+        for made in (self.notebooks, runtime, settings):
+            made.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+        environment = {
+            **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(folder), "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"), "IPYTHONDIR": str(folder / "ipython"),
+            "JBTS_BROADCASTER": "off", "JBTS_HOME": str(folder / ".jbts"), "JUPYTER_PLATFORM_DIRS": "1",
+        }  # fmt: skip
+        words = ["-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--port-retries=0"]
+        words += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.notebooks}"]
+        words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.extension_manager=readonly"]
+        self.log = (folder / "lab.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, *words], cwd=folder, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
+        )
+        self.url = self._address(runtime)
+
+    def _address(self, runtime: Path) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for found in runtime.glob("jpserver-*.json"):
+                with contextlib.suppress(ValueError):  # half written
+                    return f"http://127.0.0.1:{json.loads(found.read_text())['port']}"
+            time.sleep(0.05)
+        raise AssertionError(f"JupyterLab did not start: {(self.folder / 'lab.log').read_text()[-2000:]}")
+
+    def notebook(self, name: str, *cells: str) -> str:
+        """A notebook of these cells for the jbts kernel; where JupyterLab opens it alone."""
+        made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "jbts", "display_name": "JBTS (Python 3)"}})
+        made.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        nbformat.write(made, self.notebooks / name)
+        return f"{self.url}/lab/tree/{quote(name)}?reset&token={TOKEN}"
+
+    def close(self) -> None:
+        """End it with its kernels and their browsers."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+        _, alive = psutil.wait_procs(children, timeout=20)
+        for child in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        self.log.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A JupyterLab for all of these tests."""
+    server = Server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.close()
+
+
+class Tester:
+    """Somebody at JupyterLab: opens notebooks, runs cells, points at the picture. Everything waits for itself."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        settings = JBTS(environ={}, viewport="1500x1000", broadcaster="off", timeout=40.0, navigation_timeout=60.0)
+        self.bench = Workbench(settings, home=folder / ".jbts", environ={})
+        self.page: Any = Page(lambda: self.bench)
+
+    def open(self, name: str, *cells: str) -> None:
+        """Open a notebook of these cells, with its kernel idle."""
+        self.page.navigate(self.server.notebook(name, *cells))
+        self.page.expect(".jp-NotebookPanel-notebook .jp-Cell", "visible", first=True)
+        self.until("an idle kernel", "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')")
+
+    def run_cell(self, number: int) -> None:
+        """Run a cell as Shift+Enter does, and wait until it has ended."""
+        self.page.click(f".jp-Notebook .jp-Cell >> nth={number}", at="200,12")
+        self.page.press("Shift+Enter")
+
+    def cells(self) -> list[str]:
+        """The text of every cell."""
+        script = (
+            "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .cm-content')].map((c) => "
+            "[...c.querySelectorAll('.cm-line')].map((l) => l.textContent).join('\\n'))"
+        )
+        return list(self.page.evaluate(script))
+
+    def until(self, what: str, holds: str) -> Any:
+        """Wait until a JavaScript expression holds; its value."""
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            found = self.bench.session.evaluate(holds)
+            if found:
+                return found
+            self.bench.session.browser.look_again(0.05)
+        raise AssertionError(f"never: {what}; cells {self.cells()}")
+
+    def point(self, selector: str) -> tuple[float, float]:
+        """Where an element of the application under test lies in the panel's picture, from the picture's corner."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.bench.close()
