@@ -86,7 +86,7 @@ function render({ model, el }) {
   const go = h("form", { onsubmit: (event) => { event.preventDefault(); send({ do: "go", url: address.value, record: record.checked, here: here() }); } }, address);
   const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
   const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
-  const stop = button("\u25a0 Stop", "stop the step that is running", () => send({ do: "stop" }), { disabled: true, className: "jbts-stop" });
+  const stop = button("\u25a0 Stop", "stop the step that is running", () => send({ do: "stop" }), { disabled: true, className: "jbp-stop" });
   const aside = button("\u21e5", "move to the side bar", () => send({ do: "aside" }));
   const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
     h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
@@ -97,25 +97,25 @@ function render({ model, el }) {
   const refresh = button("\u27f3 Picture", "take a new picture", () => send({ do: "refresh" }));
   const up = button("\u25b2", "scroll up", () => scroll(-0.8)), down = button("\u25bc", "scroll down", () => scroll(0.8));
   const image = h("img", { alt: "", draggable: false });
-  const lights = h("div", { className: "jbts-lights", "aria-hidden": "true" });
-  const tip = h("div", { className: "jbts-tip", hidden: true });
-  const fill = h("form", { className: "jbts-fill", hidden: true });
-  const blank = h("p", { className: "jbts-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
-  const picture = h("div", { className: "jbts-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
-  const stage = h("div", { className: "jbts-stage" }, picture, fill);
-  const choice = h("section", { className: "jbts-choice", "aria-label": "what to do with the element" });
-  const expects = h("ul", { className: "jbts-expects" });
+  const lights = h("div", { className: "jbp-lights", "aria-hidden": "true" });
+  const tip = h("div", { className: "jbp-tip", hidden: true });
+  const fill = h("form", { className: "jbp-fill", hidden: true });
+  const blank = h("p", { className: "jbp-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
+  const picture = h("div", { className: "jbp-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
+  const stage = h("div", { className: "jbp-stage" }, picture, fill);
+  const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
+  const expects = h("ul", { className: "jbp-expects" });
   const expected = h("section", { hidden: true, "aria-label": "expectations" }, h("h4", {}, "Expect what changed"), expects);
   const list = h("ol", { "aria-label": "steps" });
-  const details = h("section", { className: "jbts-details", hidden: true, "aria-label": "the step" });
+  const details = h("section", { className: "jbp-details", hidden: true, "aria-label": "the step" });
   const test = h("h4", {}, "");
-  const status = h("p", { className: "jbts-status", role: "status" });
-  const root = h("div", { className: "jbts-panel", "data-lm-suppress-shortcuts": "true" },
-    h("div", { className: "jbts-bar" }, back, forward, reload, go, tabs, screen, stop, aside),
-    h("div", { className: "jbts-bar" }, h("span", { className: "jbts-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, elements, refresh, up, down),
-    h("div", { className: "jbts-body" }, stage, h("div", { className: "jbts-side" }, choice, expected, h("section", {}, test, list), details)), status);
-  // The notebook's current cell stays the one the tester was in: what is written goes below that one.
-  for (const name of ["mousedown", "focusin", "click", "dblclick", "contextmenu"]) root.addEventListener(name, (event) => event.stopPropagation());
+  const status = h("p", { className: "jbp-status", role: "status" });
+  const root = h("div", { className: "jbts-panel", tabIndex: -1, "data-lm-suppress-shortcuts": "true" },
+    h("div", { className: "jbp-bar" }, back, forward, reload, go, tabs, screen, stop, aside),
+    h("div", { className: "jbp-bar" }, h("span", { className: "jbp-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, elements, refresh, up, down),
+    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)), status);
+  // The notebook would take presses and keys for its own: its current cell stays where the tester was.
+  for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
   el.append(root);
 
   // ---- acting ----
@@ -217,8 +217,8 @@ function render({ model, el }) {
     light(message?.box ? [message.box] : []);
     if (!message) return;
     let locator = message.locators[0]?.locator ?? "";
-    const line = h("code", { className: "jbts-line" });
-    const asked = h("form", { className: "jbts-asked", hidden: true });
+    const line = h("code", { className: "jbp-line" });
+    const asked = h("form", { className: "jbp-asked", hidden: true });
     let offer = message.offers[0], input = null;
     const draw = () => { line.textContent = offer ? preview(offer, locator, input?.value) : ""; };
     const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: message.name, locator: message.locators.length ? locator : "", given: input?.value ?? "" }); };
@@ -239,14 +239,14 @@ function render({ model, el }) {
     const group = `jbts-${Math.random().toString(36).slice(2)}`;
     const locators = h("ul", {}, ...message.locators.map((one, i) => h("li", {}, h("label", {},
       h("input", { type: "radio", name: group, checked: i === 0, onchange: () => { locator = one.locator; draw(); } }),
-      h("code", {}, one.locator), h("span", { className: one.count === 1 ? "" : "jbts-many" }, one.count === 1 ? "1 match" : `${one.count} matches`)))));
-    choice.append(h("h4", {}, message.text), h("div", { className: "jbts-offers", role: "group", "aria-label": "do" },
+      h("code", {}, one.locator), h("span", { className: one.count === 1 ? "" : "jbp-many" }, one.count === 1 ? "1 match" : `${one.count} matches`)))));
+    choice.append(h("h4", {}, message.text), h("div", { className: "jbp-offers", role: "group", "aria-label": "do" },
       ...message.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => { if (!input) { offer = one; draw(); } }, onfocus: () => { if (!input) { offer = one; draw(); } } }, one.label))), asked, line, locators);
     draw();
   }
   function chooseElements(found) {
     picked = null;
-    choice.replaceChildren(h("h4", {}, found.length ? "On the page" : "Nothing on the page can be named"), h("ul", { className: "jbts-elements" }, ...found.map((one) =>
+    choice.replaceChildren(h("h4", {}, found.length ? "On the page" : "Nothing on the page can be named"), h("ul", { className: "jbp-elements" }, ...found.map((one) =>
       h("li", {}, h("button", { type: "button", onclick: () => send({ do: "pick", locator: one.locator }), onfocus: () => light([one.box], one.locator), onmouseenter: () => light([one.box], one.locator) }, h("code", {}, one.locator), h("span", {}, one.role))))));
     choice.querySelector("button")?.focus({ preventScroll: true });
   }
@@ -277,8 +277,8 @@ function render({ model, el }) {
       h("h4", {}, h("code", {}, message.source), button("\u00d7", "close", () => { details.hidden = true; chosen = null; })),
       h("p", {}, [message.status, message.took, message.spent].filter(Boolean).join(" \u00b7 ")),
       h("p", {}, [message.title, message.url].filter(Boolean).join("  ")),
-      ...(message.error ? [h("p", { className: "jbts-why" }, message.error)] : []), ...(message.note ? [h("p", {}, message.note)] : []),
-      h("div", { className: "jbts-shots" }, ...message.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
+      ...(message.error ? [h("p", { className: "jbp-why" }, message.error)] : []), ...(message.note ? [h("p", {}, message.note)] : []),
+      h("div", { className: "jbp-shots" }, ...message.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
       button("\u21bb Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: message.ordinal })),
       ...rows("What to do", message.hints), ...rows("Console", message.console), ...rows("Requests", message.requests), ...rows("What was tried", message.tried),
       ...(message.evidence ? [h("p", {}, "evidence: ", h("code", {}, message.evidence))] : []));
