@@ -17,6 +17,7 @@ class Lab:
 
     def __init__(self) -> None:
         self.ready = False
+        self._aside = ""
         self._app = ipylab.JupyterFrontEnd()
         self._app.on_ready(self._arrived)
 
@@ -35,13 +36,21 @@ class Lab:
         return self.ready
 
     def aside(self, widget: Any, title: str) -> bool:
-        """Show a widget in the right side bar; whether there is somebody to do it."""
+        """Put a widget into the right side bar; whether there is somebody to do it. JupyterLab makes its view in its
+        own time: once that has spoken, :meth:`reveal` opens the side bar on it."""
         if self.ready:
             panel = ipylab.Panel(children=[widget])
-            panel.title.label, panel.title.caption = title, title
-            self._app.shell.add(panel, "right", {"rank": 100})
-            self._app.shell.expand_right()
+            panel.title.label, panel.title.caption = title, f"{title}: the page and the steps"
+            self._aside = f"jbts-{panel.model_id}"
+            place = {"serializedWidget": f"IPY_MODEL_{panel.model_id}", "id": self._aside, "area": "right", "args": {}}
+            self._app.shell.send({"func": "add", "payload": place})  # which add() does, but for the name
         return self.ready
+
+    def reveal(self) -> None:
+        """Show what was put aside last, once."""
+        if self._aside:
+            self._do("tabsmenu:activate-by-id", id=self._aside)
+            self._aside = ""
 
     def _do(self, command: str, **arguments: Any) -> None:
         self._app.commands.execute(command, arguments)

@@ -18,6 +18,8 @@ LONGEST = 80
 """A text longer than this is expected by its beginning."""
 SECRET_NAME = "PASSWORD"  # noqa: S105 - the name, not the secret
 _PLAIN = re.compile(r"[^A-Za-z0-9]+")
+_PASSING = re.compile(r"\d{5,}|[0-9a-fA-F]{8}|.{80}")
+"""What of a query is likely to be another one next time: a time, an id, a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ def page_offers(url: str, title: str, base_url: str = "", *, framed: bool = Fals
 def expected_url(url: str, base_url: str = "") -> str:
     """An address as an expectation says it: below ``base_url`` or any host, without what changes from run to run."""
     parts = urlsplit(url)
-    anywhere = "**" if parts.query or parts.fragment else ""
+    query = f"?{parts.query}" if parts.query else ""
+    lasting = not parts.fragment and "*" not in query and not _PASSING.search(query)
+    anywhere = query if lasting else "**"
     base = base_url.rstrip("/")
     if not base:
         return f"{parts.path or '/'}{anywhere}"

@@ -57,11 +57,13 @@ class LivePanel(anywidget.AnyWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
+        _heard_where_it_was_sent(self.comm)
         self._bench = bench
         self._lab = Lab()
         self._loop = _own_loop()
         self._survey: dict[str, Any] | None = None
         self._cast: Screencast | None = None
+        self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
         self._twin = twin(_test(bench), list(bench.history))
         self.on_msg(self._hear)
 
@@ -91,12 +93,13 @@ class LivePanel(anywidget.AnyWidget):
             return
         try:
             handler(self, content)
-        except (JBTSError, *driver_errors()) as problem:
+        except self._passing as problem:
             message = problem.message if isinstance(problem, JBTSError) else "the page is being replaced; try again"
             self.note(message, "error")
 
     def _hello(self, content: dict[str, Any]) -> None:
         bench, results = self._bench, list(self._bench.history)[-KEPT:]
+        self._lab.reveal()
         self.send({
             "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
             "devices": list(DEVICES), "viewport": "x".join(map(str, bench.spec.viewport)),
@@ -153,7 +156,14 @@ class LivePanel(anywidget.AnyWidget):
             with self._bench.looking(BUSY_SECONDS) as session:
                 title, url = session.titles().get(session.handle, ("", "")) if session else ("", "")
             offered = page_offers(url, title, self._bench.base_url, framed=bool(found.get("framed")))
-            found = {"text": "the page itself", "locators": [], "box": None, "options": [], "password": False, "kind": ""}
+            found = {
+                "text": "the page itself",
+                "locators": [],
+                "box": None,
+                "options": [],
+                "password": False,
+                "kind": "",
+            }
         else:
             offered = offers(found)
         kept = ("text", "box", "locators", "options", "password", "kind", "name")
@@ -229,7 +239,7 @@ class LivePanel(anywidget.AnyWidget):
         self._perform(line, record=bool(content.get("record")), run=True, content=content)
 
     def _perform(self, line: str, *, record: bool, run: bool, content: Mapping[str, Any]) -> None:
-        here = bool(content.get("here")) and not str(content.get("asks", "")) == "password"
+        here = bool(content.get("here")) and content.get("asks") != "password"
         written = record and self._lab.write(f"%{line}", run=run, here=here)
         if run and not written:
             self._between_cells(lambda: self._run(line))
@@ -417,6 +427,13 @@ def twin(test: str, results: Sequence[StepResult]) -> display.Bundle:
     """The panel as a plain picture: its steps, and the page after the last of them."""
     last = next((r.thumbnail for r in reversed(results) if r.thumbnail), None)
     return display.strip(test or "no test is open", results[-KEPT:], [last] if last else [])
+
+
+def _heard_where_it_was_sent(comm: Any) -> None:
+    """ipykernel passes what a front end says to the loop that spoke last on its comm. That is the main one whenever
+    a step has told of itself, and a running cell keeps it busy; Stop has to be heard while one runs."""
+    if comm is not None and hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, sent_to: sent_to
 
 
 def _own_loop() -> asyncio.AbstractEventLoop | None:

@@ -361,7 +361,7 @@ function render({ model, el }) {
   const hidden = () => setStream();
   document.addEventListener("visibilitychange", hidden);
   setMode("point");
-  send({ do: "hello" });
+  requestAnimationFrame(() => send({ do: "hello" }));
   return () => {
     model.off("msg:custom", heard);
     seen?.disconnect();

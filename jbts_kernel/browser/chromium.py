@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,8 +77,6 @@ class ChromiumBrowser(Browser):
         self._loan: Loan | None = None
         self._tab_ready: tuple[str, str] | None = None
         self.downloads: dict[str, Download] = {}
-        self.screencasts: dict[str, Callable[[dict[str, Any]], None]] = {}
-        """Who takes the pictures a tab sends of itself, by its DevTools session."""
         self._node_places: list[str] = []
         self._connect()
 

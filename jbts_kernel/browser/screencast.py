@@ -25,7 +25,7 @@ class Screencast:
         self._show = show
         self._tab = session.devtools("a live picture", "the picture after each step stays")
         self._number: int | None = None
-        self._browser: Any = session.browser
+        self._browser = session.browser
         self._browser.screencasts[self._tab.session_id] = self._receive
         asked = {"format": "jpeg", "quality": QUALITY, "maxWidth": WIDTH, "maxHeight": HEIGHT}
         self._post("Page.startScreencast", asked)

@@ -58,10 +58,18 @@ class Server:
         }  # fmt: skip
         words = ["-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--port-retries=0"]
         words += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.notebooks}"]
-        words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.extension_manager=readonly"]
+        words += [
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ]
         self.log = (folder / "lab.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, *words], cwd=folder, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
+            [sys.executable, *words],
+            cwd=folder,
+            env=environment,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
         )
         self.url = self._address(runtime)
 
