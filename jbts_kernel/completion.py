@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .browser.locators import ENGINES
 from .grammar import Parameter, Signature, common_options, locator_word
-from .models import Box
 from .verbs import VERBS
 from .verbs.expecting import NAMED, PAGE, STATES, VALUES
 
@@ -131,6 +129,7 @@ def _on_page(word: str, live: Live) -> list[str]:
 
 def live_locators(bench: Workbench) -> Live:
     """What the page of a workbench offers; it is outlined in the panel. Nothing while a step runs."""
+    from .browser import pointing
     from .browser.engine import driver_errors
     from .errors import StepProblem
 
@@ -146,12 +145,11 @@ def live_locators(bench: Workbench) -> Live:
                 if session is None:
                     return []
                 testid = bench.settings.testid_attribute
-                found = session.page("offers", word=word, engine=kind, limit=MOST_LIVE, testid=testid).get("offers", [])
-                frame = session.place_frame()
+                found = pointing.offers(session, testid, word=word, engine=kind, limit=MOST_LIVE)
         except passing:
             return []
         if bench.panel is not None:
-            bench.panel.light([asdict(frame.box(Box(**one["box"]))) for one in found])
+            bench.panel.light([one["box"] for one in found])
         locators = [str(one["locator"]) for one in found]
         return [locator for locator in locators if bench.secrets.mask(locator) == locator]
 

@@ -24,15 +24,15 @@ import anywidget
 
 from . import display
 from .assets import asset
+from .browser import pointing
 from .browser.capture import thumbnail
 from .browser.engine import driver_errors
 from .browser.launch import DEVICES
-from .browser.locators import as_json
 from .browser.screencast import Screencast
 from .errors import Interrupted, JBTSError, Unsupported
 from .grammar import clip, literal
 from .lab import Lab
-from .models import Box, StepResult
+from .models import StepResult
 from .pipeline import glance
 from .pointing import Offer, act, offers, page_offers, secret_name
 from .suggestions import suggestions
@@ -127,15 +127,9 @@ class LivePanel(anywidget.AnyWidget):
         with bench.looking(BUSY_SECONDS if deep else 0.0) as session:
             if session is None:
                 return None
-            frame = session.place_frame()
-            where: dict[str, Any] = {}
-            if content.get("locator"):
-                where["chain"] = as_json(str(content["locator"]))
-            else:
-                where["x"], where["y"] = frame.inside(float(content["x"]), float(content["y"]))
-            found = session.page("hit", deep=deep, testid=bench.settings.testid_attribute, **where)
-            if found.get("box"):
-                found["box"] = asdict(frame.box(Box(**found["box"])))
+            named = content.get("locator")
+            where = str(named) if named else (float(content["x"]), float(content["y"]))
+            found = pointing.hit(session, where, bench.settings.testid_attribute, deep=deep)
             return {**found, "framed": bool(session.frames)}
 
     def _hover(self, content: dict[str, Any]) -> None:
@@ -185,8 +179,8 @@ class LivePanel(anywidget.AnyWidget):
     def _elements(self, content: dict[str, Any]) -> None:
         """Everything on the page that can be named, for who does not point with a mouse."""
         with self._bench.looking(BUSY_SECONDS) as session:
-            found = session.page("offers", limit=150, testid=self._bench.settings.testid_attribute) if session else {}
-        self.send({"is": "elements", "elements": self._masked(found.get("offers", []))})
+            found = pointing.offers(session, self._bench.settings.testid_attribute) if session else []
+        self.send({"is": "elements", "elements": self._masked(found)})
 
     # ---- acting -------------------------------------------------------------------------------------
     def _write(self, content: dict[str, Any]) -> None:
@@ -329,7 +323,7 @@ class LivePanel(anywidget.AnyWidget):
             if session is None:
                 return
             asked = {"before": before["texts"]} if before else {}
-            now = session.page("survey", testid=bench.settings.testid_attribute, **asked)
+            now = pointing.ask(session, "survey", testid=bench.settings.testid_attribute, **asked)
         self._survey = now
         lines = suggestions(before, now, bench.last, bench.base_url)
         self.send({"is": "suggest", "lines": [f"%{line}" for line in lines if bench.secrets.mask(line) == line]})

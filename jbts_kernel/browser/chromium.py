@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog, Unsupported
 from . import world
 from .cdp import GONE, Channel, CommandRefused, Tab, answer, browser_url
-from .engine import QUIT_SECONDS, Browser, Download, Session, driver_errors
+from .engine import PAGE_SCRIPT, QUIT_SECONDS, Browser, Download, Session, driver_errors
 from .faults import dialog_open
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
