@@ -393,13 +393,13 @@ def glance(around: Surroundings, session: Session) -> tuple[bytes | None, dict[s
     """A picture of the page as it is now, secrets covered, and where it is; nothing is recorded. No picture where a
     dialog keeps it from being drawn. Raises :class:`StepProblem` and what the driver raises."""
     stage = _stage(around, Step("screenshot"), VERBS["screenshot"], session)
-    png = capture.taken(stage, None, GLANCE_SECONDS)
+    png = capture.taken(stage, None, LOOK_SECONDS)
     titles = session.titles()
     title, url = titles.get(session.handle, ("", ""))
     facts: dict[str, Any] = {"url": around.mask(url), "title": around.mask(title)}
     if png is not None:
         asked = "({width: innerWidth, height: innerHeight, x: Math.round(scrollX), y: Math.round(scrollY)})"
-        facts |= session.evaluate(asked, timeout=GLANCE_SECONDS) or {}
+        facts |= session.evaluate(asked, timeout=LOOK_SECONDS) or {}
     tabs = [around.mask(text or address)[:80] for text, address in titles.values()]
     return png, {**facts, "tabs": tabs, "tab": list(titles).index(session.handle) if session.handle in titles else 0}
 

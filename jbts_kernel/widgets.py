@@ -29,7 +29,7 @@ from .browser.capture import thumbnail
 from .browser.engine import driver_errors
 from .browser.launch import DEVICES
 from .browser.screencast import Screencast
-from .errors import Interrupted, JBTSError, Unsupported
+from .errors import JBTSError, Unsupported
 from .grammar import clip, literal
 from .lab import Lab
 from .models import StepResult
@@ -109,16 +109,18 @@ class LivePanel(anywidget.AnyWidget):
                 self.send({"is": "thumbnail", "id": result.step_id}, [result.thumbnail])
 
     def _refresh(self, content: dict[str, Any]) -> None:
-        bench = self._bench
-        with bench.looking(BUSY_SECONDS) as session:
-            if session is None:
-                self.send({"is": "picture", "none": True, "busy": bool(bench.running)})
-                return
-            png, facts = glance(bench.surroundings(), session)
-            self._follow(session)
-            dialog, framed = session.dialog, bool(session.frames)
-        told = f"{dialog.kind}: {clip(bench.secrets.mask(dialog.text), 200)}" if dialog else ""
-        self.send({"is": "picture", **facts, "dialog": told, "framed": framed}, [_webp(png)] if png else None)
+        answer: dict[str, Any] = {"is": "picture", "none": True, "busy": bool(self._bench.running)}
+        png = None
+        try:
+            with self._bench.looking(BUSY_SECONDS) as session:
+                if session is not None:
+                    png, facts = glance(self._bench.surroundings(), session)
+                    self._follow(session)
+                    dialog = session.dialog
+                    told = f"{dialog.kind}: {clip(self._bench.secrets.mask(dialog.text), 200)}" if dialog else ""
+                    answer = {"is": "picture", **facts, "dialog": told, "framed": bool(session.frames)}
+        finally:
+            self.send(answer, [_webp(png)] if png else None)  # the next is asked for when this one is answered
 
     def _hit(self, content: dict[str, Any], *, deep: bool) -> dict[str, Any] | None:
         """What lies under a point of the picture, or what a locator means, with its box on the picture; None where
@@ -280,8 +282,8 @@ class LivePanel(anywidget.AnyWidget):
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             work()
-        except Interrupted as stopped:
-            self.note(str(stopped), "aborted")
+        except KeyboardInterrupt as stopped:
+            self.note(str(stopped) or "stopped", "aborted")
         except JBTSError as problem:
             self.note(problem.message, "failed")
         finally:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Show = Callable[[StepResult], None]
 PUBLISH_EVERY = 60.0
 HISTORY = 200
-GLANCE_SECONDS = 1.0
+GLANCE_SECONDS = 3.0
 """What a look at the page may take, between steps."""
 
 

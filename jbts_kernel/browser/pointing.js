@@ -44,6 +44,12 @@ function best(el, milliseconds) {  // the first that means it alone, as far as t
   }
   return { locator: path(el), count: 1 };
 }
+function lasting(el, text) {  // a name that stays when its text changes, if it has one that is no path through the markup
+  for (const one of candidates(el)) {
+    if (!one.locator.includes(text) && !/ > |^(html|body)$/.test(one.locator) && means(one.chain, el)) return one.locator;
+  }
+  return best(el, 60).locator;
+}
 function ranked(el) {  // every way to name it with how many elements each means; what means it alone comes first
   const end = performance.now() + PICK_MS, found = [];
   for (const { engine, locator, chain } of candidates(el)) {
@@ -93,7 +99,7 @@ const POINTING = {
     const now = new Set(texts);
     return {
       url: location.href, title: clip(document.title, 200), texts: [...now],
-      fresh: fresh.slice(0, 6).map(({ el, text, loud }) => ({ text, loud, whole: fold(el.textContent).length <= 119, locator: best(el, 60).locator })),
+      fresh: fresh.slice(0, 6).map(({ el, text, loud }) => ({ text, loud, whole: fold(el.textContent).length <= 119, locator: lasting(el, text) })),
       gone: before ? args.before.filter((text) => !now.has(text)).slice(0, 20) : [],
     };
   },

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import LocatorInvalid
+from ..grammar import clip
 from ..models import Box
 from .engine import Session
 from .locators import as_json
@@ -19,8 +21,12 @@ SCRIPT = "".join(
 
 
 def ask(session: Session, command: str, **arguments: Any) -> dict[str, Any]:
-    """One answer of pointing.js about the current frame. Raises what the driver raises."""
-    return session.script(SCRIPT, command, **arguments)
+    """One answer of pointing.js about the current frame. Raises what the driver raises, and
+    :class:`~jbts_kernel.errors.LocatorInvalid`."""
+    answer = session.script(SCRIPT, command, **arguments)
+    if answer.get("state") == "invalid":
+        raise LocatorInvalid(clip(str(answer.get("message", "")), 200))
+    return answer
 
 
 def hit(session: Session, where: tuple[float, float] | str, testid: str, *, deep: bool = False) -> dict[str, Any]:

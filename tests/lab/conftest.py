@@ -27,6 +27,9 @@ from jbts_kernel.workbench import Page, Workbench
 
 PATIENCE = 90.0
 TOKEN = "lab-under-test"
+PICTURE = ".jp-Notebook .jbp-picture"
+SIZE = f"document.querySelector({PICTURE!r}).getBoundingClientRect()"
+IDLE = "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')"
 FOLDER = Path(__file__).parent
 
 
@@ -126,7 +129,7 @@ class Tester:
         """Open a notebook of these cells, with its kernel idle."""
         self.page.navigate(self.server.notebook(name, *cells))
         self.page.expect(".jp-NotebookPanel-notebook .jp-Cell", "visible", first=True)
-        self.until("an idle kernel", "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')")
+        self.until("an idle kernel", IDLE)
 
     def run_cell(self, number: int) -> None:
         """Run a cell as Shift+Enter does, and wait until it has ended."""
@@ -149,11 +152,57 @@ class Tester:
             if found:
                 return found
             self.bench.session.browser.look_again(0.05)
+        self.picture("never")
         raise AssertionError(f"never: {what}; cells {self.cells()}")
 
-    def point(self, selector: str) -> tuple[float, float]:
-        """Where an element of the application under test lies in the panel's picture, from the picture's corner."""
-        raise NotImplementedError
+    def measure(self, url: str, *selectors: str) -> list[tuple[float, float]]:
+        """The middle of elements of the application under test, in a viewport as the panel's browser has it."""
+        self.page.window("1280x800")
+        self.page.navigate(url)
+        found = []
+        for selector in selectors:
+            box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+            found.append(tuple(self.page.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")))
+        self.page.window("1500x1000")
+        return found
+
+    def point(self, place: tuple[float, float]) -> None:
+        """Press a point of the page on the panel's picture."""
+        self.until("a whole picture", f"document.querySelector({PICTURE!r})?.querySelector('img').naturalWidth > 1000")
+        width, height = self.page.evaluate(f"(({{width, height}}) => [width, height])({SIZE})")
+        self.page.click(PICTURE, at=f"{place[0] / 1280 * width:.0f},{place[1] / 800 * height:.0f}")
+
+    def choose(self, label: str) -> None:
+        """Take one of the offers."""
+        self.page.click(f'.jbp-offers >> role=button[name="{label}"]')
+
+    def written(self, *lines: str) -> None:
+        """Wait until these are the notebook's last lines, and have been run."""
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and self.cells()[-len(lines) :] != list(lines):
+            self.bench.session.browser.look_again(0.05)
+        assert self.cells()[-len(lines) :] == list(lines)
+        self.until("an idle kernel", IDLE)
+
+    def keys(self, text: str) -> None:
+        """Type into whatever has the focus."""
+        self.page.type(".jp-Notebook .jp-Cell.jp-mod-active .cm-content", text)
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of what is seen; where LAB_PICTURES says, or with the rest of the test's files."""
+        self.page.screenshot()
+        assert self.bench.last is not None and self.bench.last.screenshot is not None
+        folder = Path(os.environ.get("LAB_PICTURES", self.server.folder / "pictures"))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes((self.bench.home / self.bench.last.screenshot.path).read_bytes())
 
     def close(self) -> None:
         self.bench.close()
+
+
+@pytest.fixture
+def tester(lab: Server, tmp_path: Path) -> Iterator[Tester]:
+    """Somebody at the Lab, with a browser of their own."""
+    tester = Tester(lab, tmp_path)
+    yield tester
+    tester.close()
