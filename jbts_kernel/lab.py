@@ -52,5 +52,9 @@ class Lab:
             self._do("tabsmenu:activate-by-id", id=self._aside)
             self._aside = ""
 
+    def save(self) -> None:
+        """Save the notebook."""
+        self._do("docmanager:save")
+
     def _do(self, command: str, **arguments: Any) -> None:
         self._app.commands.execute(command, arguments)

@@ -291,8 +291,7 @@ class LivePanel(anywidget.AnyWidget):
             bench.show, bench.cell, bench.emit_bundle = shown, cell, emitted
 
     def _stop(self, content: dict[str, Any]) -> None:
-        if not self._bench.interrupt():
-            self.note("no step is running")
+        self._bench.interrupt()
 
     # ---- looking back, and ahead --------------------------------------------------------------------
     def _details(self, content: dict[str, Any]) -> None:
@@ -378,6 +377,9 @@ class LivePanel(anywidget.AnyWidget):
         if not self._lab.aside(self, "JBTS"):
             self.note("only JupyterLab has a side bar for the panel", "error")
 
+    def _save(self, content: dict[str, Any]) -> None:
+        self._lab.save()
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         made = super()._repr_mimebundle_(**kwargs)
         bundle = dict(made[0] if isinstance(made, tuple) else made or {})
@@ -390,7 +392,7 @@ _ASKED: Mapping[str, Callable[[LivePanel, dict[str, Any]], None]] = {
     "elements": LivePanel._elements, "write": LivePanel._write, "drive": LivePanel._drive, "line": LivePanel._do,
     "go": LivePanel._go, "again": LivePanel._again, "stop": LivePanel._stop, "details": LivePanel._details,
     "suggest": LivePanel._suggest, "expect": LivePanel._expect, "stream": LivePanel._stream, "taken": LivePanel._taken,
-    "aside": LivePanel._aside,
+    "aside": LivePanel._aside, "save": LivePanel._save,
 }  # fmt: skip
 
 
@@ -427,9 +429,16 @@ def twin(test: str, results: Sequence[StepResult]) -> display.Bundle:
 
 def _heard_where_it_was_sent(comm: Any) -> None:
     """ipykernel passes what a front end says to the loop that spoke last on its comm. That is the main one whenever
-    a step has told of itself, and a running cell keeps it busy; Stop has to be heard while one runs."""
-    if comm is not None and hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda data, sent_to: sent_to
+    a step has told of itself, and a running cell keeps it busy; Stop has to be heard while one runs. A front end may
+    name a loop of the kernel before this one: that is the main one's to hear."""
+    if not hasattr(comm, "_reply_subshell_for"):
+        return
+
+    def route(data: Any, sent_to: str | None) -> str | None:
+        known = comm.kernel.shell_channel_thread.manager.list_subshell() if comm.kernel is not None else []
+        return sent_to if sent_to in known else None
+
+    comm._reply_subshell_for = route
 
 
 def _own_loop() -> asyncio.AbstractEventLoop | None:

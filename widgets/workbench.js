@@ -40,7 +40,7 @@ export function place(box, size) {  // a box of the page on the picture, in per 
 
 export function chord(event) {  // the keys of an event as %press takes them; null for what is none of ours
   const held = [["ctrlKey", "Control"], ["altKey", "Alt"], ["metaKey", "Meta"], ["shiftKey", "Shift"]].filter(([name]) => event[name]).map(([, name]) => name);
-  const letter = event.key.length === 1 && /[a-z]/i.test(event.key) && (event.ctrlKey || event.metaKey);
+  const letter = event.key.length === 1 && /[a-rt-z]/i.test(event.key) && (event.ctrlKey || event.metaKey);
   if (!KEYS.includes(event.key) && !letter) return null;
   return [...held, event.key === " " ? "Space" : letter ? event.key.toUpperCase() : event.key].join("+");
 }
@@ -78,7 +78,7 @@ function render({ model, el }) {
   const toggle = (label, title, checked, onchange = () => {}) => { const box = h("input", { type: "checkbox", checked, onchange }); return [box, h("label", { title }, box, label)]; };
   const size = { width: 1280, height: 800, y: 0 };
   const urls = new Map();
-  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null;
+  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false;
 
   // ---- the parts ----
   const back = button("\u2190", "back", () => act("back")), forward = button("\u2192", "forward", () => act("forward")), reload = button("\u21bb", "reload", () => act("reload"));
@@ -86,7 +86,7 @@ function render({ model, el }) {
   const go = h("form", { onsubmit: (event) => { event.preventDefault(); send({ do: "go", url: address.value, record: record.checked, here: here() }); } }, address);
   const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
   const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
-  const stop = button("\u25a0 Stop", "stop the step that is running", () => send({ do: "stop" }), { disabled: true, className: "jbp-stop" });
+  const stop = button("\u25a0 Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
   const aside = button("\u21e5", "move to the side bar", () => send({ do: "aside" }));
   const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
     h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
@@ -116,6 +116,11 @@ function render({ model, el }) {
     h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)), status);
   // The notebook would take presses and keys for its own: its current cell stays where the tester was.
   for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
+  root.addEventListener("keydown", (event) => {  // the one shortcut of JupyterLab's that nobody wants to miss here
+    if (!(event.ctrlKey || event.metaKey) || event.key !== "s") return;
+    event.preventDefault();
+    send({ do: "save" });
+  });
   el.append(root);
 
   // ---- acting ----
@@ -134,7 +139,14 @@ function render({ model, el }) {
     const wanted = live.checked && visible && !document.hidden;
     if (wanted !== streaming) send({ do: "stream", on: (streaming = wanted) });
   }
-  function write(message) { send({ here: here(), record: true, run: run.checked, ...message }); }
+  function halt() {  // a kernel that does not hear it now is interrupted like by JupyterLab's own button
+    send({ do: "stop" });
+    setTimeout(() => { if (!stop.disabled) model.widget_manager?.kernel?.interrupt?.(); }, 1000);
+  }
+  function lookAgain() { stale = !visible || document.hidden; if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); } }
+  function write(message) { mine = true; send({ here: here(), record: true, run: run.checked, ...message }); }
+
+  function attend() { setStream(); if (stale) lookAgain(); }
 
   // ---- the picture ----
   const hover = latest((point) => send({ do: "hover", ...point }));
@@ -315,7 +327,9 @@ function render({ model, el }) {
       light(message.step.box && message.step.viewport ? [message.step.box] : []);
       say(`${MARKS[message.step.status] ?? ""} ${message.step.source} ${message.step.took} ${message.step.error}`, message.step.status);
       if (picked) choose(null);
-      if (visible && !document.hidden) { pictureAnew.ask(true); send({ do: "suggest" }); }
+      if (mine) root.scrollIntoView({ block: "nearest" });  // the notebook has gone to the cell that was written
+      mine = false;
+      lookAgain();
     },
     picture(message, buffers) {
       pictureAnew.answered();
@@ -356,16 +370,15 @@ function render({ model, el }) {
   }
   const heard = (message, buffers) => HEARD[message.is]?.(message, buffers || []);
   model.on("msg:custom", heard);
-  const seen = typeof IntersectionObserver === "undefined" ? null : new IntersectionObserver(([one]) => { visible = one.isIntersecting; setStream(); });
+  const seen = typeof IntersectionObserver === "undefined" ? null : new IntersectionObserver(([one]) => { visible = one.isIntersecting; attend(); });
   seen?.observe(root);
-  const hidden = () => setStream();
-  document.addEventListener("visibilitychange", hidden);
+  document.addEventListener("visibilitychange", attend);
   setMode("point");
   requestAnimationFrame(() => send({ do: "hello" }));
   return () => {
     model.off("msg:custom", heard);
     seen?.disconnect();
-    document.removeEventListener("visibilitychange", hidden);
+    document.removeEventListener("visibilitychange", attend);
     if (streaming) send({ do: "stream", on: false });
     for (const made of urls.values()) URL.revokeObjectURL(made);
   };

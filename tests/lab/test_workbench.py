@@ -58,7 +58,7 @@ def test_a_test_built_by_pointing(lab: Server, tester: Tester, shop: Shop) -> No
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     outputs = [o for c in json.loads((lab.folder / "out.ipynb").read_text())["cells"] for o in c["outputs"]]
-    twins = [o for o in outputs if "jbts-rows" in "".join(o.get("data", {}).get("text/html", ""))]
+    twins = [o for o in outputs if '<div class="jbts-rows">' in "".join(o.get("data", {}).get("text/html", ""))]
     assert "search-button" in "".join(twins[0]["data"]["text/html"])  # the panel's own cell keeps the whole strip
 
 
@@ -95,6 +95,10 @@ def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     shown = ".jp-Notebook .jp-Cell:nth-child(3) .jbts-panel"
     tester.until("the page again", f"document.querySelectorAll({shown!r} + ' img')[0]?.naturalWidth > 1000")
     assert tester.page.value(f"{shown} >> label=address") == f"{shop.url}/"
+
+    tester.run_cell(3)
+    tester.page.click(f"{shown} >> .jbp-stop")  # the front end knows this kernel's loops no more: it is interrupted
+    tester.page.expect(f"{shown} >> .jbp-status", "contains", "interrupted")
 
     tester.page.click(f'{shown} >> role=button[name="move to the side bar"]')
     tester.page.expect("#jp-right-stack .jbts-panel", "visible")
