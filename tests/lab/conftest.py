@@ -51,7 +51,8 @@ class Server:
         runtime, settings = folder / "runtime", folder / "settings" / "@jupyterlab" / "apputils-extension"
         for made in (self.notebooks, runtime, settings):
             made.mkdir(parents=True)
-        (settings / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+        self._settings = settings
+        self.set("notification", fetchNews="false")
         environment = {
             **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder), "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -84,6 +85,10 @@ class Server:
                     return f"http://127.0.0.1:{json.loads(found.read_text())['port']}"
             time.sleep(0.05)
         raise AssertionError(f"JupyterLab did not start: {(self.folder / 'lab.log').read_text()[-2000:]}")
+
+    def set(self, plugin: str, **values: Any) -> None:
+        """Change a setting of JupyterLab's, for pages opened from now on."""
+        (self._settings / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 
     def notebook(self, name: str, *cells: str) -> str:
         """A notebook of these cells for the jbts kernel; where JupyterLab opens it alone."""

@@ -65,6 +65,7 @@ def test_a_test_built_by_pointing(lab: Server, tester: Tester, shop: Shop) -> No
 def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     """A locator completes against the page and is lit up; Stop ends a step that waits; after a restart the browser is
     taken over where it was; the panel works in the side bar, narrow and dark."""
+    lab.set("themes", theme="JupyterLab Dark")
     tester.open("restarted.ipynb", f"%navigate {shop.url}", "%workbench", "", "%wait '#never' --timeout 60")
     tester.run_cell(0)
     tester.run_cell(1)
@@ -104,5 +105,4 @@ def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     tester.page.expect("#jp-right-stack .jbts-panel", "visible")
     narrow = "document.querySelector('#jp-right-stack .jbts-panel')"
     assert tester.page.evaluate(f"{narrow}.scrollWidth <= {narrow}.clientWidth")
-    tester.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     tester.picture("aside")
