@@ -32,7 +32,7 @@ driver.get("{url}")"""
 BARE_STEP = """driver.find_element(By.CSS_SELECTOR, "#q").click()
 display(Image(driver.get_screenshot_as_png()))"""
 MANY = """%%evaluate
-document.body.innerHTML = Array.from({length: 2500}, (_, i) => `<div><button>Buy ${i}</button></div>`).join("")
+document.body.innerHTML = Array.from({length: 2500}, (_, i) => "<div><button>Buy " + i + "</button></div>").join("")
 return document.querySelectorAll("*").length"""
 CLOCK = """
 window.begun = window.ended = 0;
@@ -132,14 +132,15 @@ def panel(tester: Tester, field: tuple[float, float], rounds: int) -> None:
     tester.page.click(".jp-Notebook .jp-Cell >> nth=4 >> .cm-content")
     tester.page.press("Control+Enter")
     tester.until("an idle kernel", "document.querySelector('#jp-main-statusbar').innerText.includes('| Idle')")
-    tester.point((1200.0, 700.0))
+    tester.page.expect(".jbp-status", "contains", "evaluate")
+    tester.page.scroll(PICTURE)
     found: list[float] = []
     for number in range(rounds):
         box = tester.page.evaluate(CORNER)
         before = tester.page.evaluate(TIP)
         wanted = f"{TIP} !== {before!r}"
         tester.page.evaluate(f"clock('pointermove', () => {wanted}); return 1")
-        y = 12 + 22 * (number % 30)
+        y = 20 + 39 * (number % 18)  # a button each
         tester.page.mouse("move", f"{box[0] + 30 / 1280 * box[2]:.0f},{box[1] + y / 1280 * box[2]:.0f}")
         found.append(timed(tester, "an outline"))
     middle("a move on a page of 5,000 elements to its outline", found, "goal: under 50")

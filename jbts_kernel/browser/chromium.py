@@ -451,6 +451,7 @@ class ChromiumSession(Session):
     """A browser context with its tabs."""
 
     enters_closed_roots = True
+    apart = True
 
     browser: ChromiumBrowser
 

@@ -217,6 +217,9 @@ class Browser(ABC):
 class Session(ABC):
     """One user: a context of its own in a browser. Verbs act through it."""
 
+    apart = False
+    """Whether scripts run in a world of their own, which the page cannot see."""
+
     enters_closed_roots = False
     """Whether :meth:`closed_roots` tells of them."""
 

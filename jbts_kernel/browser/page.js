@@ -89,10 +89,14 @@ function named(el) {
   if (!memo.names.has(el)) memo.names.set(el, nameOf(el));
   return memo.names.get(el);
 }
+function ofRole(root, role) {
+  if (root !== document || !memo.roles) return everywhere(root, "*").filter((el) => roleOf(el) === role);
+  if (!memo.roles.size) for (const el of everywhere(root, "*")) (memo.roles.get(roleOf(el)) || memo.roles.set(roleOf(el), []).get(roleOf(el))).push(el);
+  return memo.roles.get(role) || [];
+}
 function byRole(root, part) {
   const role = SAME_ROLE[part.value] || part.value;
-  return everywhere(root, "*").filter((el) => roleOf(el) === role
-    && part.attributes.every((attribute) => hasRoleState(el, attribute)) && visible(el));
+  return ofRole(root, role).filter((el) => part.attributes.every((attribute) => hasRoleState(el, attribute)) && visible(el));
 }
 
 function find(root, part, nested) {

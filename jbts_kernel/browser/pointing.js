@@ -59,8 +59,19 @@ function ranked(el) {  // every way to name it with how many elements each means
   }
   return [...found.filter((f) => f.count === 1), ...found.filter((f) => f.count !== 1)].slice(0, 10);
 }
+// In a world of our own, what elements are called is remembered from move to move, until anything on the page changes.
+function remembered() {
+  const home = globalThis;
+  if (!home.jbtsNames) {
+    home.jbtsNames = Object.assign(memo, { roles: new Map() });
+    new MutationObserver((_, observer) => { observer.disconnect(); home.jbtsNames = null; })
+      .observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  }
+  memo = home.jbtsNames;
+}
 const POINTING = {
   hit: () => {
+    if (args.apart && !args.deep) remembered();
     const found = args.chain ? all(args.chain, null)[0] : deepHit(args.x, args.y);
     if (!found || !found.isConnected || /^(html|body)$/.test(found.localName)) return { state: "nothing" };
     const el = target(found), box = el.getBoundingClientRect();

@@ -40,7 +40,7 @@ def hit(session: Session, where: tuple[float, float] | str, testid: str, *, deep
     else:
         x, y = frame.inside(*where)
         place = {"x": x, "y": y}
-    found = ask(session, "hit", deep=deep, testid=testid, **place)
+    found = ask(session, "hit", deep=deep, apart=session.apart, testid=testid, **place)
     if found.get("box"):
         found["box"] = asdict(frame.box(Box(**found["box"])))
     return found

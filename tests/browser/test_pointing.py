@@ -66,6 +66,9 @@ def test_the_best_name_comes_first(trial: Trial) -> None:
     assert not [one for one in hit(trial, 220, deep=True)["locators"] if "react" in one["locator"]]
     assert hit(trial, 351)["tag"] == "a"  # not the picture in it
     assert hit(trial, 700)["state"] == "nothing"
+    trial.js("b1.dataset.testid = 'kept', document.querySelector('[aria-label]').ariaLabel = 'Other'")
+    assert [hit(trial, y)["locators"][0]["locator"] for y in (10, 40)] == ["testid=kept", 'role=button[name="Other"]']
+    assert trial.js("'jbtsNames' in window") is False
 
 
 def test_frames_and_shadow_roots(trial: Trial) -> None:

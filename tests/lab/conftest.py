@@ -180,6 +180,7 @@ class Tester:
 
     def point(self, place: tuple[float, float]) -> None:
         """Press a point of the page on the panel's picture."""
+        self.page.scroll(PICTURE)
         self.until("a whole picture", f"document.querySelector({PICTURE!r})?.querySelector('img').naturalWidth > 1000")
         width, height = self.page.evaluate(f"(({{width, height}}) => [width, height])({SIZE})")
         self.page.click(PICTURE, at=f"{place[0] / 1280 * width:.0f},{place[1] / 800 * height:.0f}")
