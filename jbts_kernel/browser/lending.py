@@ -102,6 +102,7 @@ def join(loan: Loan, edge: bool) -> Any:
     from selenium import webdriver
     from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
     from selenium.webdriver.remote.client_config import ClientConfig
+    from selenium.webdriver.remote.file_detector import UselessFileDetector
 
     class Joined(webdriver.Remote):
         def start_session(self, capabilities: Any) -> None:
@@ -111,7 +112,7 @@ def join(loan: Loan, edge: bool) -> Any:
     prefix, name = ("ms", "MicrosoftEdge") if edge else ("goog", "chrome")
     executor = ChromiumRemoteConnection(loan.url, prefix, name, client_config=ClientConfig(loan.url))
     options = webdriver.EdgeOptions() if edge else webdriver.ChromeOptions()
-    return Joined(executor, options=options)
+    return Joined(executor, file_detector=UselessFileDetector(), options=options)
 
 
 def _line(connection: socket.socket) -> bytes:

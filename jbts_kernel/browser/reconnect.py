@@ -29,6 +29,7 @@ def connect(spec: LaunchSpec, address: str, program: str, scratch: str) -> Any:
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
     from selenium.webdriver.remote.client_config import ClientConfig
+    from selenium.webdriver.remote.file_detector import UselessFileDetector
     from urllib3.exceptions import HTTPError
 
     host, _, port = address.rpartition(":")
@@ -46,7 +47,7 @@ def connect(spec: LaunchSpec, address: str, program: str, scratch: str) -> Any:
         config = ClientConfig(service.service_url, timeout=CONNECT_SECONDS)
         prefix, name = ("ms", "MicrosoftEdge") if edge else ("goog", "chrome")
         executor = ChromiumRemoteConnection(service.service_url, prefix, name, client_config=config)
-        driver: Any = webdriver.Remote(executor, options=options)
+        driver: Any = webdriver.Remote(executor, file_detector=UselessFileDetector(), options=options)
     except BaseException as error:
         kill(service)
         if isinstance(error, (WebDriverException, HTTPError, OSError)):

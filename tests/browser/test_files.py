@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jbts_kernel.browser.engine import Download
+from jbts_kernel.browser.lending import Lender
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
@@ -27,6 +29,36 @@ def test_upload(trial: Trial, tmp_path: Path) -> None:
     trial.until("said.textContent === 'a b.txt 5, c.bin 3'")
     trial("upload #unseen c.bin")
     trial.until("said.textContent === 'c.bin 3'")
+
+
+@pytest.fixture(params=["lent", "driver replaced"])
+def second_hand(request: pytest.FixtureRequest, own_browser: Callable[..., Trial], tmp_path: Path) -> Iterator[Trial]:
+    """A session whose driver was not started together with its browser, in each way there is."""
+    if request.param == "lent":
+        with Lender(tmp_path / "lender", keep=1) as lender:
+            trial = own_browser()
+            trial.bench.pool.lender = lender.place
+            yield trial
+            trial.bench.close()
+        return
+    trial = own_browser()
+    trial.open("files.html")
+    trial.bench.session.driver.service.process.kill()
+    trial.bench.session.driver.service.process.wait(20)
+    trial("evaluate 1")
+    assert "replaced" in trial.last.note
+    yield trial
+
+
+def test_files_in_a_second_hand_browser(second_hand: Trial, tmp_path: Path) -> None:
+    """Files are chosen, and a text that happens to be a file's name is typed, as in any other."""
+    (tmp_path / "c.bin").write_bytes(b"123")
+    second_hand.open("files.html")
+    second_hand(f"upload #one {tmp_path}/c.bin")
+    second_hand.until("said.textContent === 'c.bin 3'")
+    second_hand.open("fields.html")
+    second_hand(f"type #text {tmp_path}/c.bin")
+    assert second_hand("value #text") == f"{tmp_path}/c.bin"
 
 
 @pytest.mark.parametrize(
