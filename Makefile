@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-test browser engines demo lab test lint types pytest front-ends bench-steps bench-store \
-	bench-browser bench-grid bench-hub bench-vision bench-suite soak soak-suite docs clean
+	bench-browser bench-grid bench-hub bench-vision bench-suite bench-interactive soak soak-suite docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -64,6 +64,9 @@ bench-hub: setup ## what the hub delivers, beside plain websockets.broadcast
 
 soak: setup browser ## many leases with random deaths: nothing may be left
 	@$(BIN)/python benchmarks/soak.py
+
+bench-interactive: setup-test browser ## what a person waits for in JupyterLab, beside bare Selenium with an inline picture
+	@$(BIN)/python benchmarks/interactive.py
 
 bench-vision: setup browser ## what looking at a page costs
 	@$(BIN)/python benchmarks/vision.py

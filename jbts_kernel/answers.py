@@ -126,7 +126,7 @@ class Answers:
 
         most = limit or MOST
         found = self.results.df(statement, parameters, limit=most + 1)
-        answer = Answer(found.iloc[:most], truncated=len(found) > most, live=self._live)
+        answer = Answer(found.iloc[:most], truncated=len(found) > most, live=self.attended)
         if chart is not None:
             from .charts import chart as draw
 
@@ -134,7 +134,7 @@ class Answers:
         return answer
 
     @property
-    def _live(self) -> bool:
+    def attended(self) -> bool:
         """Whether a person's front end is there to show a widget in."""
         from .origin import interactive
 

@@ -546,6 +546,21 @@ def quote(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def literal(text: str) -> str:
+    """A text that nobody of the notebook wrote, quoted so that it is one word and names no variable or secret."""
+    return quote(" ".join(text.split()).replace("${", "$${"))
+
+
+def locator_word(locator: str) -> str:
+    """A locator as it must be typed: as it is where that is read back the same, else quoted as a whole."""
+    try:
+        words = join_nesting(tokenize(locator))
+    except UsageProblem:
+        words = []
+    alike = len(words) == 1 and words[0].locator == locator and not locator.startswith(("--", "#!"))
+    return (locator if alike else quote(locator)).replace("${", "$${")
+
+
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")  # the first kind stands for ${ itself
 _ACCESS = re.compile(r"\.([A-Za-z_]\w*)|\[(-?\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
 

@@ -24,7 +24,7 @@ from .ids import new_id
 from .models import Box, ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
 from .recorder import Recorder, fingerprint, status_of
 from .stage import Stage
-from .verbs import ACTING
+from .verbs import ACTING, VERBS
 
 if TYPE_CHECKING:
     from .baselines import Baselines
@@ -387,6 +387,21 @@ def _outline(stage: Stage) -> Box | None:
     if stage.box is None:
         return None
     return stage.session.placement.box(stage.box)
+
+
+def glance(around: Surroundings, session: Session) -> tuple[bytes | None, dict[str, Any]]:
+    """A picture of the page as it is now, secrets covered, and where it is; nothing is recorded. No picture where a
+    dialog keeps it from being drawn. Raises :class:`StepProblem` and what the driver raises."""
+    stage = _stage(around, Step("screenshot"), VERBS["screenshot"], session)
+    png = capture.taken(stage, None, LOOK_SECONDS)
+    titles = session.titles()
+    title, url = titles.get(session.handle, ("", ""))
+    facts: dict[str, Any] = {"url": around.mask(url), "title": around.mask(title)}
+    if png is not None:
+        asked = "({width: innerWidth, height: innerHeight, x: Math.round(scrollX), y: Math.round(scrollY)})"
+        facts |= session.evaluate(asked, timeout=LOOK_SECONDS) or {}
+    tabs = [around.mask(text or address)[:80] for text, address in titles.values()]
+    return png, {**facts, "tabs": tabs, "tab": list(titles).index(session.handle) if session.handle in titles else 0}
 
 
 @contextlib.contextmanager

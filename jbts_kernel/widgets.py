@@ -1,55 +1,384 @@
-"""The live panel: the page as it is, and the steps that led there, while they run.
+"""The live panel: the page as it is, what can be done on it, and the steps that led there, while they run.
 
-A live layer only: everything it shows is in the cards and the store as well, and the cell that made
-it keeps a plain picture of its own for when no kernel is there.
+A live layer only: everything it shows is in the cards and the store as well, and the cell that made it keeps a
+plain picture of its own for when no kernel is there. It talks in messages, never in synced state, so nothing of a
+page is saved with the notebook.
+
+Its messages arrive on a thread of their own, also while a cell runs. Looking (hovering, pictures, surveys) happens
+there, under the workbench's lock and without a record. Acting happens on the main thread, between cells, by running
+a line of the grammar; or JupyterLab writes that line into a cell and runs it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import base64
+import io
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import anywidget
-import traitlets
 
 from . import display
 from .assets import asset
+from .browser import pointing
+from .browser.capture import thumbnail
+from .browser.engine import driver_errors
+from .browser.launch import DEVICES
+from .browser.screencast import Screencast
+from .errors import JBTSError, Unsupported
+from .grammar import clip, literal
+from .lab import Lab
 from .models import StepResult
+from .pipeline import glance
+from .pointing import Offer, act, offers, page_offers, secret_name
+from .suggestions import suggestions
+
+if TYPE_CHECKING:
+    from .browser.engine import Session
+    from .workbench import Workbench
 
 KEPT = 200
+PICTURES_KEPT = 40
+"""Small pictures sent to a front end that opens the panel."""
+BUSY_SECONDS = 0.25
+"""How long a look waits for a step to end before it says that one runs."""
+QUALITY = 78
 
 
 class LivePanel(anywidget.AnyWidget):
-    """The panel's state. ``steps`` is one dict a step, oldest first; ``picture`` a small WebP of the page."""
+    """The panel of one workbench, wherever it is shown."""
 
     _esm = asset("workbench.js")
     _css = asset("workbench.css")
 
-    steps = traitlets.List(traitlets.Dict()).tag(sync=True)
-    picture = traitlets.Bytes(b"").tag(sync=True)
-    url = traitlets.Unicode("").tag(sync=True)
-    title = traitlets.Unicode("").tag(sync=True)
-    test = traitlets.Unicode("").tag(sync=True)
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        _heard_where_it_was_sent(self.comm)
+        self._bench = bench
+        self._lab = Lab()
+        self._loop = _own_loop()
+        self._survey: dict[str, Any] | None = None
+        self._cast: Screencast | None = None
+        self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
+        self._twin = twin(_test(bench), list(bench.history))
+        self.on_msg(self._hear)
 
-    def __init__(self, results: list[StepResult], test: str) -> None:
-        super().__init__(test=test)
-        self._results = results
-        self._twin = display.strip(test or "no test is open", results[-KEPT:])
-        for result in results[-1:]:
-            self._look(result)
-        self.steps = [_entry(r) for r in results[-KEPT:]]
+    # ---- what a step tells ------------------------------------------------------------------------
+    def begin(self, source: str) -> None:
+        """A step begins."""
+        self.send({"is": "begin", "source": clip(source, 300)})
 
     def show(self, result: StepResult, test: str) -> None:
-        """Take up a step that has just finished; a new test begins a new list."""
-        steps = self.steps if test == self.test else []
-        with self.hold_sync():
-            self.test = test
-            self._look(result)
-            self.steps = [*steps, _entry(result)][-KEPT:]
+        """A step has ended."""
+        picture = [result.thumbnail] if result.thumbnail else None
+        self.send({"is": "step", "test": test, "step": _entry(result)}, picture)
 
-    def _look(self, result: StepResult) -> None:
-        self.url, self.title = result.url, result.title
-        if result.thumbnail:
-            self.picture = result.thumbnail
+    def light(self, boxes: Sequence[Mapping[str, float]]) -> None:
+        """Outline elements on the picture, those that a completion offers."""
+        self.send({"is": "lit", "boxes": list(boxes)})
+
+    def note(self, text: str, tone: str = "passed") -> None:
+        """A line about what was asked for."""
+        self.send({"is": "note", "text": clip(self._bench.secrets.mask(text), 400), "tone": tone})
+
+    # ---- what the front end asks --------------------------------------------------------------------
+    def _hear(self, _: Any, content: Any, buffers: Any) -> None:
+        asked = content.get("do") if isinstance(content, dict) else None
+        handler = _ASKED.get(str(asked))
+        if handler is None:
+            return
+        try:
+            handler(self, content)
+        except self._passing as problem:
+            message = problem.message if isinstance(problem, JBTSError) else "the page is being replaced; try again"
+            self.note(message, "error")
+
+    def _hello(self, content: dict[str, Any]) -> None:
+        bench, results = self._bench, list(self._bench.history)[-KEPT:]
+        self._lab.reveal()
+        self.send({
+            "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
+            "devices": list(DEVICES), "viewport": "x".join(map(str, bench.spec.viewport)),
+        })  # fmt: skip
+        for result in results[-PICTURES_KEPT:]:
+            if result.thumbnail:
+                self.send({"is": "thumbnail", "id": result.step_id}, [result.thumbnail])
+
+    def _refresh(self, content: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"is": "picture", "none": True, "busy": bool(self._bench.running)}
+        png = None
+        try:
+            with self._bench.looking(BUSY_SECONDS) as session:
+                if session is not None:
+                    png, facts = glance(self._bench.surroundings(), session)
+                    self._follow(session)
+                    dialog = session.dialog
+                    told = f"{dialog.kind}: {clip(self._bench.secrets.mask(dialog.text), 200)}" if dialog else ""
+                    answer = {"is": "picture", **facts, "dialog": told, "framed": bool(session.frames)}
+        finally:
+            self.send(answer, [_webp(png)] if png else None)  # the next is asked for when this one is answered
+
+    def _hit(self, content: dict[str, Any], *, deep: bool) -> dict[str, Any] | None:
+        """What lies under a point of the picture, or what a locator means, with its box on the picture; None where
+        there is no page to ask now. Its ``state`` is nothing where nothing is there."""
+        bench = self._bench
+        with bench.looking(BUSY_SECONDS if deep else 0.0) as session:
+            if session is None:
+                return None
+            named = content.get("locator")
+            where = str(named) if named else (float(content["x"]), float(content["y"]))
+            found = pointing.hit(session, where, bench.settings.testid_attribute, deep=deep)
+            return {**found, "framed": bool(session.frames)}
+
+    def _hover(self, content: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"is": "hover", "state": "busy"}
+        try:
+            found = self._hit(content, deep=False)
+            if found is not None:
+                answer |= {key: self._masked(found.get(key)) for key in ("state", "text", "box", "locators")}
+        finally:
+            self.send(answer)  # the next move is asked for when this one is answered
+
+    def _pick(self, content: dict[str, Any]) -> None:
+        found = self._hit(content, deep=True)
+        if found is None:
+            self.note("a step is running, or no browser is; point again when there is a page", "error")
+            return
+        if found["state"] != "ready":
+            with self._bench.looking(BUSY_SECONDS) as session:
+                title, url = session.titles().get(session.handle, ("", "")) if session else ("", "")
+            offered = page_offers(url, title, self._bench.base_url, framed=bool(found.get("framed")))
+            found = {
+                "text": "the page itself",
+                "locators": [],
+                "box": None,
+                "options": [],
+                "password": False,
+                "kind": "",
+            }
+        else:
+            offered = offers(found)
+        kept = ("text", "box", "locators", "options", "password", "kind", "name")
+        self.send({
+            "is": "pick", **{key: self._masked(found.get(key)) for key in kept},
+            "offers": self._masked([asdict(one) for one in offered]),
+        })  # fmt: skip
+
+    def _masked(self, value: Any) -> Any:
+        """A value of the page's with every secret taken out of its texts."""
+        if isinstance(value, str):
+            return self._bench.secrets.mask(value)
+        if isinstance(value, list):
+            return [self._masked(one) for one in value]
+        if isinstance(value, dict):
+            return {key: self._masked(one) for key, one in value.items()}
+        return value
+
+    def _elements(self, content: dict[str, Any]) -> None:
+        """Everything on the page that can be named, for who does not point with a mouse."""
+        with self._bench.looking(BUSY_SECONDS) as session:
+            found = pointing.offers(session, self._bench.settings.testid_attribute) if session else []
+        self.send({"is": "elements", "elements": self._masked(found)})
+
+    # ---- acting -------------------------------------------------------------------------------------
+    def _write(self, content: dict[str, Any]) -> None:
+        """Write the line that was chosen, and run it if asked."""
+        given, asks = str(content.get("given", "")), str(content.get("asks", ""))
+        offer = Offer("", str(content.get("head", "")), str(content.get("tail", "")), asks)
+        locator = str(content.get("locator", ""))
+        if asks == "password":
+            name = self._keep_secret(content, given)
+            line = Offer("", offer.head, f"${{{name}}}").line(locator)
+        else:
+            line = offer.line(locator, given)
+        if content.get("enter"):
+            line += " --enter"
+        self._perform(line, record=bool(content.get("record", True)), run=bool(content.get("run")), content=content)
+
+    def _keep_secret(self, content: Mapping[str, Any], value: str) -> str:
+        """Know what was typed into a password field; its name. The notebook gets the line that names it, never
+        the value."""
+        secrets = self._bench.secrets
+        known = next((name for name in secrets.names if secrets.get(name) == value), None)
+        if known is not None:
+            return known
+        name = secret_name(content, secrets.names)
+        secrets.add(name, value)
+        if content.get("record", True):
+            self._lab.write(f"%secret {name}", run=False, here=bool(content.get("here")))
+        return name
+
+    def _drive(self, content: dict[str, Any]) -> None:
+        """A press on the picture, as a hand would press the page."""
+        found = self._hit(content, deep=True)
+        if found is None or found["state"] != "ready" or not found["locators"]:
+            self.note("nothing to press there" if found else "a step is running, or no browser is", "error")
+            return
+        offer, locator = act(found), found["locators"][0]["locator"]
+        if offer.asks:
+            kept = ("box", "options", "password", "value", "name", "kind")
+            fields = {key: self._masked(found.get(key)) for key in kept}
+            self.send({"is": "fill", "locator": locator, "head": offer.head, "asks": offer.asks, **fields})
+        else:
+            self._perform(offer.line(locator), record=bool(content.get("record")), run=True, content=content)
+
+    def _do(self, content: dict[str, Any]) -> None:
+        """A control of the panel: one line."""
+        self._perform(str(content.get("line", "")), record=False, run=True, content=content)
+
+    def _go(self, content: dict[str, Any]) -> None:
+        line = f"navigate {literal(str(content.get('url', '')))}"
+        self._perform(line, record=bool(content.get("record")), run=True, content=content)
+
+    def _perform(self, line: str, *, record: bool, run: bool, content: Mapping[str, Any]) -> None:
+        here = bool(content.get("here")) and content.get("asks") != "password"
+        written = record and self._lab.write(f"%{line}", run=run, here=here)
+        if run and not written:
+            self._between_cells(lambda: self._run(line))
+        if record:
+            self.send({"is": "wrote", "line": f"%{line}", "written": written})
+
+    def _run(self, line: str) -> None:
+        value = self._bench.line(line)
+        if value is not None:
+            self.note(f"{line}: {clip(str(value), 300)}")
+
+    def _again(self, content: dict[str, Any]) -> None:
+        """The page as it was before a step, then that step and those after it once more."""
+        ordinal, bench = int(content.get("ordinal", 0)), self._bench
+        execution = bench.recorder.execution
+        if execution is None:
+            self.note("that test has ended; run its cells again", "error")
+            return
+        same = [r for r in bench.history if r.execution_id == execution.execution_id and r.ordinal >= ordinal]
+        steps = [r.step for r in same if r.step.verb not in ("restore", "checkpoint")]
+
+        def run() -> None:
+            bench.line(f"restore before:{ordinal}")
+            for step in steps:
+                bench.run(step)
+
+        self._between_cells(run)
+
+    def _between_cells(self, work: Callable[[], None]) -> None:
+        """Do it on the main thread, when no cell runs there: a step is a step, whoever asks for it."""
+        if threading.current_thread() is threading.main_thread():
+            self._attended(work)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._attended, work)
+        else:
+            self.note("this kernel cannot run steps for the panel; run the line in a cell", "error")
+
+    def _attended(self, work: Callable[[], None]) -> None:
+        """Run steps with their cards in the panel, and ended by an interrupt as those of a cell are."""
+        bench = self._bench
+        shown, cell, emitted = bench.show, bench.cell, bench.emit_bundle
+        bench.show, bench.cell = _in_the_panel, (None, None)
+        bench.emit_bundle = lambda bundle: self.note(str(bundle.get("text/plain", "")))
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            work()
+        except KeyboardInterrupt as stopped:
+            self.note(str(stopped) or "stopped", "aborted")
+        except JBTSError as problem:
+            self.note(problem.message, "failed")
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            bench.show, bench.cell, bench.emit_bundle = shown, cell, emitted
+
+    def _stop(self, content: dict[str, Any]) -> None:
+        self._bench.interrupt()
+
+    # ---- looking back, and ahead --------------------------------------------------------------------
+    def _details(self, content: dict[str, Any]) -> None:
+        """One step: the page before and after it, what it said, and where everything else is."""
+        results, mask = list(self._bench.history), self._bench.secrets.mask
+        place = next((i for i, r in enumerate(results) if r.step_id == content.get("id")), None)
+        if place is None:
+            return
+        r = results[place]
+        before = next((b for b in reversed(results[:place]) if b.screenshot and b.execution_id == r.execution_id), None)
+        pictures = [self._stored(one) for one in (before, r)]
+        self.send({
+            "is": "details", **_entry(r), "url": r.url, "title": r.title, "hints": list(r.hints[:8]), "note": r.note,
+            "spent": display.spent(r), "evidence": r.evidence or "", "tried": list(r.tried[:30]),
+            "console": [f"{m.level}: {clip(mask(m.text), 300)}" for m in r.console[:30]],
+            "requests": [f"{q.method} {clip(q.url, 200)} {q.status or q.text}" for q in r.requests[:30]],
+            "pictures": [name for name, data in zip(("before", "after"), pictures, strict=True) if data],
+        }, [data for data in pictures if data])  # fmt: skip
+
+    def _stored(self, result: StepResult | None) -> bytes | None:
+        if result is None or result.screenshot is None:
+            return None
+        path = self._bench.home / result.screenshot.path
+        return thumbnail(path.read_bytes()) if path.is_file() else result.thumbnail
+
+    def _suggest(self, content: dict[str, Any]) -> None:
+        """What could be expected now, after what changed since the last look."""
+        bench, before = self._bench, self._survey
+        with bench.looking(BUSY_SECONDS) as session:
+            if session is None:
+                return
+            asked = {"before": before["texts"]} if before else {}
+            now = pointing.ask(session, "survey", testid=bench.settings.testid_attribute, **asked)
+        self._survey = now
+        lines = suggestions(before, now, bench.last, bench.base_url)
+        self.send({"is": "suggest", "lines": [f"%{line}" for line in lines if bench.secrets.mask(line) == line]})
+
+    def _expect(self, content: dict[str, Any]) -> None:
+        """A suggestion was taken."""
+        line = str(content.get("line", "")).removeprefix("%")
+        self._perform(line, record=True, run=bool(content.get("run")), content=content)
+
+    # ---- the stream ---------------------------------------------------------------------------------
+    def _stream(self, content: dict[str, Any]) -> None:
+        if self._cast is not None:
+            self._cast.stop()
+            self._cast = None
+        if not content.get("on"):
+            return
+        if self._bench.secrets.values:
+            self.note("secrets are known, and a stream cannot cover them: the picture after each step stays")
+            self.send({"is": "stream", "on": False})
+            return
+        with self._bench.looking(BUSY_SECONDS) as session:
+            if session is None:
+                return
+            try:
+                self._cast = Screencast(session, self._frame)
+            except Unsupported as problem:
+                self.note(problem.message)
+                self.send({"is": "stream", "on": False})
+
+    def _frame(self, data: str) -> None:
+        if self._bench.secrets.values:  # one became known meanwhile
+            if self._cast is not None:
+                self._cast.stop()
+            self.send({"is": "stream", "on": False})
+            return
+        self.send({"is": "frame"}, [base64.b64decode(data)])
+
+    def _taken(self, content: dict[str, Any]) -> None:
+        if self._cast is not None:
+            self._cast.taken()
+
+    def _follow(self, session: Session) -> None:
+        """The stream is of the tab that steps run in."""
+        if self._cast is not None and self._cast.handle != session.handle:
+            self._cast.stop()
+            self._cast = Screencast(session, self._frame)
+
+    # ---- where it is shown --------------------------------------------------------------------------
+    def _aside(self, content: dict[str, Any]) -> None:
+        if not self._lab.aside(self, "JBTS"):
+            self.note("only JupyterLab has a side bar for the panel", "error")
+
+    def _save(self, content: dict[str, Any]) -> None:
+        self._lab.save()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         made = super()._repr_mimebundle_(**kwargs)
@@ -58,11 +387,93 @@ class LivePanel(anywidget.AnyWidget):
         return (bundle, made[1]) if isinstance(made, tuple) else bundle
 
 
+_ASKED: Mapping[str, Callable[[LivePanel, dict[str, Any]], None]] = {
+    "hello": LivePanel._hello, "refresh": LivePanel._refresh, "hover": LivePanel._hover, "pick": LivePanel._pick,
+    "elements": LivePanel._elements, "write": LivePanel._write, "drive": LivePanel._drive, "line": LivePanel._do,
+    "go": LivePanel._go, "again": LivePanel._again, "stop": LivePanel._stop, "details": LivePanel._details,
+    "suggest": LivePanel._suggest, "expect": LivePanel._expect, "stream": LivePanel._stream, "taken": LivePanel._taken,
+    "aside": LivePanel._aside, "save": LivePanel._save,
+}  # fmt: skip
+
+
+class StillPanel:
+    """The panel where nobody is there to look at it live: a strip of the steps, which grows under its cell."""
+
+    def __init__(self, bench: Workbench) -> None:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display as put
+
+        self._results = list(bench.history)[-KEPT:]
+        grows = hasattr(get_ipython(), "kernel")  # a terminal cannot change what it has printed
+        self._handle: Any = put(twin(_test(bench), self._results), raw=True, display_id=grows)
+
+    def begin(self, source: str) -> None:
+        """Nothing moves here while a step runs."""
+
+    def light(self, boxes: Sequence[Mapping[str, float]]) -> None:
+        """Nobody completes a line here."""
+
+    def show(self, result: StepResult, test: str) -> None:
+        """A step has ended; a new test begins a new strip."""
+        same = self._results and self._results[-1].execution_id == result.execution_id
+        self._results = [*(self._results if same else []), result][-KEPT:]
+        if self._handle is not None:
+            self._handle.update(twin(test, self._results), raw=True)
+
+
+def twin(test: str, results: Sequence[StepResult]) -> display.Bundle:
+    """The panel as a plain picture: its steps, and the page after the last of them."""
+    last = next((r.thumbnail for r in reversed(results) if r.thumbnail), None)
+    return display.strip(test or "no test is open", results[-KEPT:], [last] if last else [])
+
+
+def _heard_where_it_was_sent(comm: Any) -> None:
+    """ipykernel passes what a front end says to the loop that spoke last on its comm. That is the main one whenever
+    a step has told of itself, and a running cell keeps it busy; Stop has to be heard while one runs. A front end may
+    name a loop of the kernel before this one: that is the main one's to hear."""
+    if not hasattr(comm, "_reply_subshell_for"):
+        return
+
+    def route(data: Any, sent_to: str | None) -> str | None:
+        known = comm.kernel.shell_channel_thread.manager.list_subshell() if comm.kernel is not None else []
+        return sent_to if sent_to in known else None
+
+    comm._reply_subshell_for = route
+
+
+def _own_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs cells, on whose thread this is called; None outside a kernel."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _in_the_panel(result: StepResult) -> None:
+    """The panel has shown it already."""
+
+
+def _test(bench: Workbench) -> str:
+    return bench.recorder.execution.test_name if bench.recorder.execution else ""
+
+
+def _webp(png: bytes) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB").save(buffer, "WEBP", quality=QUALITY, method=0)
+    return buffer.getvalue()
+
+
 def _entry(result: StepResult) -> dict[str, Any]:
     return {
         "id": result.step_id,
+        "ordinal": result.ordinal,
         "status": result.status,
         "source": result.source[:300],
         "took": display.duration(result.duration_ms),
         "error": (result.error_message or "")[:500],
+        "box": asdict(result.box) if result.box and result.viewport else None,
+        "viewport": result.viewport,
     }

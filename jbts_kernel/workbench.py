@@ -10,9 +10,11 @@ import atexit
 import contextlib
 import hashlib
 import os
+import signal
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from .demo import Shop
     from .pipeline import Marks, Surroundings
     from .store.queries import Results
-    from .widgets import LivePanel
+    from .widgets import LivePanel, StillPanel
 
 Show = Callable[[StepResult], None]
 PUBLISH_EVERY = 60.0
 HISTORY = 200
+GLANCE_SECONDS = 3.0
+"""What a look at the page may take, between steps."""
 
 
 class Workbench(Answers):
@@ -79,7 +83,11 @@ class Workbench(Answers):
         self._notebook_folder = notebook_folder(self.recorder.origin)
         self.last: StepResult | None = None
         self.history: deque[StepResult] = deque(maxlen=HISTORY)
-        self.panel: LivePanel | None = None
+        self.panel: LivePanel | StillPanel | None = None
+        self.turn = threading.RLock()
+        """Held by whoever speaks to a browser of this workbench: a step, or the panel looking at the page."""
+        self.running = ""
+        """The step under way, as its card will show it."""
         self.cell: tuple[str | None, str | None] = (None, None)
         self.user = "main"
         self.leaving: Callable[[], bool] = lambda: False
@@ -108,7 +116,7 @@ class Workbench(Answers):
             StepFailed: it ran and did not succeed, and was neither ``--optional`` nor
                 ``--continue-on-failure``.
         """
-        from .pipeline import fill, run_step
+        from .pipeline import fill
         from .verbs import VERBS
 
         signature = VERBS[step.verb]
@@ -117,20 +125,8 @@ class Workbench(Answers):
             return signature.function(self, **step.arguments)
         if step.verb == "type" and step.arguments.get("secret"):
             self.secrets.add(None, str(step.arguments["text"]))
-        self._begin()
-        result, pending = run_step(self._around(), step, signature, thumbnails=self.show is not None)
-        if self._lost_browser and result.error_type != "BrowserGone":
-            result = replace(result, note=self._lost_browser)
-            self._lost_browser = ""
-        if lost := self._newly_lost():
-            result = replace(result, note="; ".join(part for part in (result.note, lost) if part))
-        self.last = result
-        self.history.append(result)
-        if self._pool is not None:
-            self._pool.remember(self.sessions, self.user)
-        if self.panel is not None and self.recorder.execution is not None:
-            self.panel.show(result, self.recorder.execution.test_name)
-        self._publish_soon()
+        with self.turn:
+            result, pending = self._take_step(step, signature)
         if self.show is not None:
             self.show(result)
         if isinstance(pending, KeyboardInterrupt):
@@ -146,6 +142,61 @@ class Workbench(Answers):
 
             return Masked(result.value, self.secrets.mask(result.value))
         return result.value
+
+    def _take_step(self, step: Step, signature: grammar.Signature) -> tuple[StepResult, BaseException | None]:
+        """Run and record one step, and tell the panel of it; its result and what to raise besides a failure."""
+        from .pipeline import run_step
+
+        self._begin()
+        self.running = self.secrets.mask(step.source or step.verb)
+        if self.panel is not None:
+            self.panel.begin(self.running)
+        try:
+            result, pending = run_step(self.surroundings(), step, signature, thumbnails=self.show is not None)
+        finally:
+            self.running = ""
+        if self._lost_browser and result.error_type != "BrowserGone":
+            result = replace(result, note=self._lost_browser)
+            self._lost_browser = ""
+        if lost := self._newly_lost():
+            result = replace(result, note="; ".join(part for part in (result.note, lost) if part))
+        self.last = result
+        self.history.append(result)
+        if self._pool is not None:
+            self._pool.remember(self.sessions, self.user)
+        if self.panel is not None and self.recorder.execution is not None:
+            self.panel.show(result, self.recorder.execution.test_name)
+        self._publish_soon()
+        return result, pending
+
+    def interrupt(self) -> bool:
+        """End the step under way as an interrupt of its cell does, from another thread; whether one was."""
+        if not self.running or threading.current_thread() is threading.main_thread():
+            return False
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return True
+
+    @contextlib.contextmanager
+    def looking(self, patience: float = 0.0) -> Iterator[Session | None]:
+        """The current user's session for a look at its page, which records nothing and starts nothing. None where
+        there is none, or a step has not ended within ``patience`` seconds."""
+        if not self.turn.acquire(timeout=patience):
+            yield None
+            return
+        try:
+            session = self.sessions.get(self.user)
+            there = session is not None and not session.closed and session.browser.alive
+            if session is None or not there or session.browser.patience.abandoned_at is not None:
+                yield None
+                return
+            session.browser.allow(GLANCE_SECONDS)
+            try:
+                session.activate()
+                yield session
+            finally:
+                session.browser.allow(None)
+        finally:
+            self.turn.release()
 
     def line(self, text: str, body: str | None = None) -> Any:
         """Run one line, verb first, as ``%%steps`` holds them. Raises as :meth:`run`."""
@@ -177,7 +228,7 @@ class Workbench(Answers):
         from .pipeline import run_group
 
         self._begin()
-        return run_group(self._around(), name, self._parents)
+        return run_group(self.surroundings(), name, self._parents)
 
     def interpolate(self, text: str) -> str:
         """Fill in ``${name}`` from secrets and the notebook's variables."""
@@ -196,7 +247,8 @@ class Workbench(Answers):
         value = self.namespace.get("base_url")
         return value if isinstance(value, str) and value else self.settings.base_url
 
-    def _around(self) -> Surroundings:
+    def surroundings(self) -> Surroundings:
+        """What a step of this workbench stands in."""
         from .pipeline import Marks, Surroundings
 
         return Surroundings(
@@ -243,9 +295,10 @@ class Workbench(Answers):
     def end_test(self) -> str | None:
         """End the current execution; its status, None where none was open. Its contexts are dropped."""
         status = self.recorder.close_execution()
-        for session in self.sessions.values():
-            session.close()
-        self.sessions.clear()
+        with self.turn:
+            for session in self.sessions.values():
+                session.close()
+            self.sessions.clear()
         return status
 
     def fault(self, error: BaseException) -> None:
@@ -324,6 +377,10 @@ class Workbench(Answers):
     def open_browser(self, user: str, spec: LaunchSpec) -> Session:
         """Give a user this browser, a clean context of it, and go on as that user. Where it does not start,
         everything stays as it was."""
+        with self.turn:
+            return self._open_browser(user, spec)
+
+    def _open_browser(self, user: str, spec: LaunchSpec) -> Session:
         before = self.user, self.specs, self.sessions
         old = self.sessions.get(user)
         self.user, self.specs = user, {**self.specs, user: spec}

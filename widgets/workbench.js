@@ -1,64 +1,387 @@
-// The live panel: the page's picture and the steps so far, kept in step with the kernel.
-// Everything a page says is set as text, never as markup.
+// The live panel: the page's picture to point at and to drive, what to do there, and the steps so far.
+// It speaks with the kernel in messages and keeps nothing. What a page says is set as text, never as markup.
 
-export const MARKS = { passed: "\u2713", failed: "\u2717", error: "!", skipped: "\u2013", aborted: "\u25a0" };
+export const MARKS = { passed: "\u2713", failed: "\u2717", error: "!", skipped: "\u2013", aborted: "\u25a0", running: "\u2026" };
+export const KEYS = ["Enter", "Escape", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End", " "];
+const GIVEN_UP = 4000;  // milliseconds after which an answer will not come any more
 
-export function entry(document, step) {
-  const item = document.createElement("li");
-  item.dataset.status = step.status;
-  const mark = document.createElement("i");
-  mark.textContent = MARKS[step.status] ?? "?";
-  mark.title = step.status;
-  const line = document.createElement("code");
-  line.textContent = step.source;
-  const took = document.createElement("span");
-  took.textContent = step.took;
-  item.append(mark, line, took);
-  if (step.error) {
-    const why = document.createElement("small");
-    why.textContent = step.error;
-    item.append(why);
+// A node with its properties, listeners (on...) and children; a text is always a text.
+export function make(document, tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
   }
+  node.append(...children);
+  return node;
+}
+
+// One question at a time: what is asked meanwhile waits, and only the last of it is asked.
+export function latest(send, now = () => performance.now()) {
+  let since = null, next = null;
+  const go = (value) => { since = now(); send(value); };
+  return {
+    ask(value) { if (since === null || now() - since > GIVEN_UP) go(value); else next = value; },
+    answered() { const value = next; next = null; since = null; if (value !== null) go(value); },
+    forget() { next = null; },
+  };
+}
+
+// A point of the picture as a point of the page, in CSS pixels; null beside it.
+export function pagePoint(event, rectangle, size) {
+  const x = (event.clientX - rectangle.left) / rectangle.width, y = (event.clientY - rectangle.top) / rectangle.height;
+  return x < 0 || y < 0 || x >= 1 || y >= 1 || !(rectangle.width > 0) ? null : { x: Math.round(x * size.width * 10) / 10, y: Math.round(y * size.height * 10) / 10 };
+}
+export function place(box, size) {  // a box of the page on the picture, in per cent
+  const part = (value, whole) => `${(100 * value / whole).toFixed(3)}%`;
+  return { left: part(box.x, size.width), top: part(box.y, size.height), width: part(box.width, size.width), height: part(box.height, size.height) };
+}
+
+export function chord(event) {  // the keys of an event as %press takes them; null for what is none of ours
+  const held = [["ctrlKey", "Control"], ["altKey", "Alt"], ["metaKey", "Meta"], ["shiftKey", "Shift"]].filter(([name]) => event[name]).map(([, name]) => name);
+  const letter = event.key.length === 1 && /[a-rt-z]/i.test(event.key) && (event.ctrlKey || event.metaKey);
+  if (!KEYS.includes(event.key) && !letter) return null;
+  return [...held, event.key === " " ? "Space" : letter ? event.key.toUpperCase() : event.key].join("+");
+}
+
+// The line that an offer comes to with this locator, as it will be written; a password is never shown.
+export function preview(offer, locator, given) {
+  const tail = offer.asks === "password" ? "${\u2026}" : offer.asks ? JSON.stringify(given || "\u2026") : offer.tail;
+  return `%${[offer.head, locator, tail].filter(Boolean).join(" ")}`;
+}
+
+// Whether the notebook's current cell is an empty one, to write into instead of below it.
+export function emptyCell(document, root) {
+  const notebook = root.closest(".jp-NotebookPanel") || document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden)");
+  const cell = notebook?.querySelector(".jp-CodeCell.jp-mod-active");
+  const text = cell?.querySelector(".cm-content");
+  return Boolean(text) && [...text.querySelectorAll(".cm-line")].every((line) => line.textContent.trim() === "" || line.querySelector(".cm-placeholder"));
+}
+
+export function entry(document, step, choose = () => {}) {
+  const item = make(document, "li", {});
+  item.dataset.status = step.status;
+  const parts = [
+    make(document, "i", { title: step.status }, MARKS[step.status] ?? "?"), make(document, "code", {}, step.source), make(document, "span", {}, step.took),
+  ];
+  if (step.error) parts.push(make(document, "small", {}, step.error));
+  item.append(make(document, "button", { type: "button", title: "what happened", onclick: () => choose(step) }, ...parts));
   return item;
 }
 
 function render({ model, el }) {
   const document = el.ownerDocument;
-  const panel = document.createElement("div");
-  panel.className = "jbts-panel";
-  const head = document.createElement("header");
-  const test = document.createElement("b");
-  const where = document.createElement("span");
-  head.append(test, where);
-  const picture = document.createElement("img");
-  const list = document.createElement("ol");
-  list.setAttribute("aria-label", "steps");
-  list.setAttribute("aria-live", "polite");
-  const empty = document.createElement("p");
-  empty.className = "jbts-empty";
-  empty.textContent = "No step has run yet. Run one, and the page shows here.";
-  panel.append(head, picture, list, empty);
-  el.append(panel);
-  let address = null;
+  const h = (tag, properties, ...children) => make(document, tag, properties, ...children);
+  const send = (message) => model.send(message);
+  const button = (text, label, onclick, more = {}) => h("button", { type: "button", title: label, "aria-label": label, onclick, ...more }, text);
+  const toggle = (label, title, checked, onchange = () => {}) => { const box = h("input", { type: "checkbox", checked, onchange }); return [box, h("label", { title }, box, label)]; };
+  const size = { width: 1280, height: 800, y: 0 };
+  const urls = new Map();
+  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false;
 
-  function draw() {
-    const steps = model.get("steps");
-    const bytes = model.get("picture");
-    test.textContent = model.get("test") || "no test is open";
-    where.textContent = [model.get("title"), model.get("url")].filter(Boolean).join("  ");
-    if (address) URL.revokeObjectURL(address);
-    address = bytes && bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/webp" })) : null;
-    picture.hidden = !address;
-    if (address) picture.src = address;
-    picture.alt = `the page: ${model.get("title")}`;
-    empty.hidden = steps.length > 0;
-    list.replaceChildren(...steps.map((step) => entry(document, step)));
-    list.scrollTop = list.scrollHeight;
+  // ---- the parts ----
+  const back = button("\u2190", "back", () => act("back")), forward = button("\u2192", "forward", () => act("forward")), reload = button("\u21bb", "reload", () => act("reload"));
+  const address = h("input", { type: "text", spellcheck: false, "aria-label": "address" });
+  const go = h("form", { onsubmit: (event) => { event.preventDefault(); send({ do: "go", url: address.value, record: record.checked, here: here() }); } }, address);
+  const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
+  const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
+  const stop = button("\u25a0 Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
+  const aside = button("\u21e5", "move to the side bar", () => send({ do: "aside" }));
+  const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
+    h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
+  const [record, recordLabel] = toggle("Record", "write what you do on the picture into cells", true);
+  const [run, runLabel] = toggle("Run", "run what is written at once", true);
+  const [live, liveLabel] = toggle("Live", "show the page as it moves", false, () => setStream());
+  const elements = button("\u2261 Elements", "list what can be named on the page, to choose by keyboard", () => send({ do: "elements" }));
+  const refresh = button("\u27f3 Picture", "take a new picture", () => send({ do: "refresh" }));
+  const up = button("\u25b2", "scroll up", () => scroll(-0.8)), down = button("\u25bc", "scroll down", () => scroll(0.8));
+  const image = h("img", { alt: "", draggable: false });
+  const lights = h("div", { className: "jbp-lights", "aria-hidden": "true" });
+  const tip = h("div", { className: "jbp-tip", hidden: true });
+  const fill = h("form", { className: "jbp-fill", hidden: true });
+  const blank = h("p", { className: "jbp-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
+  const picture = h("div", { className: "jbp-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
+  const stage = h("div", { className: "jbp-stage" }, picture, fill);
+  const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
+  const expects = h("ul", { className: "jbp-expects" });
+  const expected = h("section", { hidden: true, "aria-label": "expectations" }, h("h4", {}, "Expect what changed"), expects);
+  const list = h("ol", { "aria-label": "steps" });
+  const details = h("section", { className: "jbp-details", hidden: true, "aria-label": "the step" });
+  const test = h("h4", {}, "");
+  const status = h("p", { className: "jbp-status", role: "status" });
+  const root = h("div", { className: "jbts-panel", tabIndex: -1, "data-lm-suppress-shortcuts": "true" },
+    h("div", { className: "jbp-bar" }, back, forward, reload, go, tabs, screen, stop, aside),
+    h("div", { className: "jbp-bar" }, h("span", { className: "jbp-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, elements, refresh, up, down),
+    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)), status);
+  // The notebook would take presses and keys for its own: its current cell stays where the tester was.
+  for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
+  root.addEventListener("keydown", (event) => {  // the one shortcut of JupyterLab's that nobody wants to miss here
+    if (!(event.ctrlKey || event.metaKey) || event.key !== "s") return;
+    event.preventDefault();
+    send({ do: "save" });
+  });
+  el.append(root);
+
+  // ---- acting ----
+  const here = () => emptyCell(document, root);
+  const act = (line) => send({ do: "line", line });
+  const say = (text, tone = "passed") => { status.textContent = text; status.dataset.tone = tone; };
+  const scroll = (share) => act(`scroll ${size.x || 0},${Math.max(0, Math.round((size.y || 0) + share * size.height))}`);
+  function setMode(name) {
+    mode = name;
+    modes.forEach((one, i) => one.setAttribute("aria-pressed", String((i === 0) === (name === "point"))));
+    picture.dataset.mode = name;
+    light([]);
+    closeFill();
+  }
+  function setStream() {
+    const wanted = live.checked && visible && !document.hidden;
+    if (wanted !== streaming) send({ do: "stream", on: (streaming = wanted) });
+  }
+  function halt() {  // a kernel that does not hear it now is interrupted like by JupyterLab's own button
+    send({ do: "stop" });
+    setTimeout(() => { if (!stop.disabled) model.widget_manager?.kernel?.interrupt?.(); }, 1000);
+  }
+  function lookAgain() { stale = !visible || document.hidden; if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); } }
+  function write(message) { mine = true; send({ here: here(), record: true, run: run.checked, ...message }); }
+
+  function attend() { setStream(); if (stale) lookAgain(); }
+
+  // ---- the picture ----
+  const hover = latest((point) => send({ do: "hover", ...point }));
+  const pictureAnew = latest(() => send({ do: "refresh" }));
+  function paint(slot, buffer, type) {
+    if (urls.has(slot)) URL.revokeObjectURL(urls.get(slot));
+    const made = URL.createObjectURL(new Blob([buffer], { type }));
+    urls.set(slot, made);
+    return made;
+  }
+  function showPicture(buffer, type) {
+    image.src = paint("page", buffer, type);
+    blank.hidden = true;
+  }
+  function light(boxes, words = "") {
+    lights.replaceChildren(...boxes.map((box) => { const one = h("i", {}); Object.assign(one.style, place(box, size)); return one; }));
+    tip.hidden = !words;
+    tip.textContent = words;
+    if (words && boxes[0]) Object.assign(tip.style, { left: `min(${place(boxes[0], size).left}, 60%)`, top: `${Math.min(94, 100 * (boxes[0].y + boxes[0].height) / size.height)}%` });
+  }
+  const at = (event) => pagePoint(event, picture.getBoundingClientRect(), size);
+  picture.addEventListener("pointermove", (event) => { const point = at(event); if (point && !blank.checkVisibility?.() && fill.hidden) hover.ask(point); });
+  picture.addEventListener("pointerleave", () => { hover.forget(); if (!picked) light([]); else light(picked.box ? [picked.box] : []); });
+  picture.addEventListener("click", (event) => {
+    const point = at(event);
+    if (!point) return;
+    picture.focus({ preventScroll: true });
+    hover.forget();
+    send(mode === "point" ? { do: "pick", ...point } : { do: "drive", ...point, record: record.checked, here: here() });
+  });
+  picture.addEventListener("keydown", (event) => {
+    const keys = mode === "drive" && fill.hidden ? chord(event) : null;
+    if (event.key === "Escape" && mode === "point") choose(null);
+    if (!keys) return;
+    event.preventDefault();
+    write({ do: "write", head: `press ${keys}`, run: true, record: record.checked });
+  });
+  let turned = 0, timer = 0;
+  picture.addEventListener("wheel", (event) => {
+    if (mode !== "drive") return;
+    event.preventDefault();
+    turned += event.deltaY;
+    clearTimeout(timer);
+    timer = setTimeout(() => { scroll(turned / size.height); turned = 0; }, 150);
+  }, { passive: false });
+
+  // ---- what is to be put in ----
+  function asking(asks, options, value = "") {
+    if (asks === "option") return h("select", { "aria-label": "option" }, ...options.map((text) => h("option", { value: text, selected: text === value }, text)));
+    const label = { text: "text", password: "password, kept as a secret", file: "file name" }[asks];
+    return h("input", { type: asks === "password" ? "password" : "text", "aria-label": label, placeholder: label, autocomplete: "off", spellcheck: false, value });
+  }
+  function closeFill() { fill.hidden = true; fill.replaceChildren(); }
+  function openFill(message) {
+    const input = asking(message.asks, message.options || [], message.value || "");
+    let done = false;
+    const put = (enter) => {
+      if (done) return;
+      done = true;
+      closeFill();
+      write({ do: "write", head: message.head, locator: message.locator, asks: message.asks, name: message.name, given: input.value, enter, run: true, record: record.checked });
+    };
+    const enters = message.asks === "text" || message.asks === "password";
+    fill.onsubmit = (event) => { event.preventDefault(); put(false); };
+    input.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") { done = true; closeFill(); picture.focus(); }
+      if (event.key === "Enter" && enters && !event.isComposing) { event.preventDefault(); put(true); }
+    });
+    fill.replaceChildren(input, h("button", { type: "submit", title: "put it in" }, "\u2713"));
+    if (enters) fill.append(button("\u23ce", "put it in and press Enter", () => put(true)));
+    Object.assign(fill.style, { left: `min(${place(message.box, size).left}, 50%)`, top: `min(${place(message.box, size).top}, 90%)` });
+    fill.hidden = false;
+    input.focus({ preventScroll: true });
+    light([message.box]);
+  }
+  function choose(message) {  // an element was pointed at: its locators, and what can be done with it
+    picked = message;
+    choice.replaceChildren();
+    light(message?.box ? [message.box] : []);
+    if (!message) return;
+    let locator = message.locators[0]?.locator ?? "";
+    const line = h("code", { className: "jbp-line" });
+    const asked = h("form", { className: "jbp-asked", hidden: true });
+    let offer = message.offers[0], input = null;
+    const draw = () => { line.textContent = offer ? preview(offer, locator, input?.value) : ""; };
+    const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: message.name, locator: message.locators.length ? locator : "", given: input?.value ?? "" }); };
+    const take = (one) => {
+      offer = one;
+      input = null;
+      asked.hidden = !one.asks;
+      asked.replaceChildren();
+      if (one.asks) {
+        input = asking(one.asks, message.options || []);
+        input.addEventListener("input", draw);
+        asked.append(input, h("button", { type: "submit" }, "Write"));
+        input.focus({ preventScroll: true });
+      } else put();
+      draw();
+    };
+    asked.addEventListener("submit", (event) => { event.preventDefault(); put(); });
+    const group = `jbts-${Math.random().toString(36).slice(2)}`;
+    const locators = h("ul", {}, ...message.locators.map((one, i) => h("li", {}, h("label", {},
+      h("input", { type: "radio", name: group, checked: i === 0, onchange: () => { locator = one.locator; draw(); } }),
+      h("code", {}, one.locator), h("span", { className: one.count === 1 ? "" : "jbp-many" }, one.count === 1 ? "1 match" : `${one.count} matches`)))));
+    choice.append(h("h4", {}, message.text), h("div", { className: "jbp-offers", role: "group", "aria-label": "do" },
+      ...message.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => { if (!input) { offer = one; draw(); } }, onfocus: () => { if (!input) { offer = one; draw(); } } }, one.label))), asked, line, locators);
+    draw();
+  }
+  function chooseElements(found) {
+    picked = null;
+    choice.replaceChildren(h("h4", {}, found.length ? "On the page" : "Nothing on the page can be named"), h("ul", { className: "jbp-elements" }, ...found.map((one) =>
+      h("li", {}, h("button", { type: "button", onclick: () => send({ do: "pick", locator: one.locator }), onfocus: () => light([one.box], one.locator), onmouseenter: () => light([one.box], one.locator) }, h("code", {}, one.locator), h("span", {}, one.role))))));
+    choice.querySelector("button")?.focus({ preventScroll: true });
   }
 
-  for (const name of ["steps", "picture", "url", "title", "test"]) model.on(`change:${name}`, draw);
-  draw();
-  return () => address && URL.revokeObjectURL(address);
+  // ---- the steps ----
+  const items = new Map();
+  function addStep(step) {
+    const item = entry(document, step, (one) => { chosen = one.id; send({ do: "details", id: one.id }); });
+    items.get(step.id)?.remove();
+    items.set(step.id, item);
+    list.append(item);
+    while (list.children.length > 200) list.firstChild.remove();
+    list.scrollTop = list.scrollHeight;
+  }
+  function thumbnail(id, buffer) {
+    const item = items.get(id);
+    if (item) item.firstChild.prepend(h("img", { alt: "", src: paint(id, buffer, "image/webp") }));
+  }
+  function running(source) {
+    stop.disabled = !source;
+    root.dataset.running = source ? "yes" : "";
+    if (source) say(`running ${source}`, "running");
+  }
+  function showDetails(message, buffers) {
+    const rows = (title, lines) => (lines.length ? [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))] : []);
+    details.hidden = false;
+    details.replaceChildren(
+      h("h4", {}, h("code", {}, message.source), button("\u00d7", "close", () => { details.hidden = true; chosen = null; })),
+      h("p", {}, [message.status, message.took, message.spent].filter(Boolean).join(" \u00b7 ")),
+      h("p", {}, [message.title, message.url].filter(Boolean).join("  ")),
+      ...(message.error ? [h("p", { className: "jbp-why" }, message.error)] : []), ...(message.note ? [h("p", {}, message.note)] : []),
+      h("div", { className: "jbp-shots" }, ...message.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
+      button("\u21bb Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: message.ordinal })),
+      ...rows("What to do", message.hints), ...rows("Console", message.console), ...rows("Requests", message.requests), ...rows("What was tried", message.tried),
+      ...(message.evidence ? [h("p", {}, "evidence: ", h("code", {}, message.evidence))] : []));
+    details.scrollIntoView({ block: "nearest" });
+  }
+  function showExpectations(lines) {
+    expected.hidden = lines.length === 0;
+    expects.replaceChildren(...lines.map((line) => { const item = h("li", {}, h("code", {}, line)); item.prepend(button("+", `write ${line}`, () => { write({ do: "expect", line }); item.remove(); expected.hidden = !expects.children.length; })); return item; }));
+  }
+  function screens(message) {
+    const sizes = [...new Set([message.viewport, "1280x800", "1920x1080", "1024x768", "768x1024", "390x844"])];
+    screen.replaceChildren(...sizes.map((text) => h("option", { value: `window ${text}` }, text)), ...message.devices.map((name) => h("option", { value: `browser --device ${name}` }, name)));
+  }
+
+  // ---- what the kernel says ----
+  const HEARD = {
+    state(message) {
+      list.replaceChildren();
+      items.clear();
+      message.steps.forEach(addStep);
+      test.textContent = message.test || "no test is open";
+      screens(message);
+      running(message.running);
+      send({ do: "refresh" });
+      send({ do: "suggest" });
+    },
+    thumbnail: (message, buffers) => thumbnail(message.id, buffers[0]),
+    begin: (message) => running(message.source),
+    step(message, buffers) {
+      if (message.test !== test.textContent) { list.replaceChildren(); items.clear(); test.textContent = message.test; }
+      addStep(message.step);
+      if (buffers[0]) { thumbnail(message.step.id, buffers[0]); showPicture(buffers[0], "image/webp"); }
+      running("");
+      light(message.step.box && message.step.viewport ? [message.step.box] : []);
+      say(`${MARKS[message.step.status] ?? ""} ${message.step.source} ${message.step.took} ${message.step.error}`, message.step.status);
+      if (picked) choose(null);
+      if (mine) root.scrollIntoView({ block: "nearest" });  // the notebook has gone to the cell that was written
+      mine = false;
+      lookAgain();
+    },
+    picture(message, buffers) {
+      pictureAnew.answered();
+      if (message.none) return;
+      if (message.width) { size.width = message.width; size.height = message.height; size.x = message.x; size.y = message.y; picture.style.aspectRatio = `${message.width} / ${message.height}`; }
+      if (buffers[0]) showPicture(buffers[0], "image/webp");
+      image.alt = `the page: ${message.title}`;
+      if (document.activeElement !== address) address.value = message.url;
+      tabs.hidden = message.tabs.length < 2;
+      tabs.replaceChildren(...message.tabs.map((text, i) => h("option", { value: String(i), selected: i === message.tab }, `${i}: ${text}`)));
+      if (message.dialog) askDialog(message.dialog);
+      if (message.framed) say("in a frame; a press beside it offers the way out");
+    },
+    hover(message) {
+      hover.answered();
+      if (!fill.hidden) return;
+      if (message.state === "ready") light([message.box], `${message.locators[0]?.locator ?? message.text}`);
+      else if (message.state === "nothing") light(picked?.box ? [picked.box] : []);
+    },
+    pick: (message) => choose(message),
+    elements: (message) => chooseElements(message.elements),
+    fill: (message) => openFill(message),
+    lit: (message) => light(message.boxes),
+    details: (message, buffers) => { if (message.id === chosen) showDetails(message, buffers); },
+    suggest: (message) => showExpectations(message.lines),
+    note: (message) => say(message.text, message.tone),
+    stream(message) { live.checked = streaming = message.on; },
+    frame(message, buffers) { showPicture(buffers[0], "image/jpeg"); requestAnimationFrame(() => send({ do: "taken" })); },
+    wrote(message) {
+      if (message.written) { say(`wrote ${message.line}`); return; }
+      say(message.line);
+      status.append(" ", button("Copy", "copy the line; this place cannot write cells", () => navigator.clipboard.writeText(message.line)));
+    },
+  };
+  function askDialog(text) {
+    say(text, "skipped");
+    status.append(" ", button("Accept", "accept the dialog", () => act("dialog accept")), " ", button("Dismiss", "dismiss the dialog", () => act("dialog dismiss")));
+  }
+  const heard = (message, buffers) => HEARD[message.is]?.(message, buffers || []);
+  model.on("msg:custom", heard);
+  const seen = typeof IntersectionObserver === "undefined" ? null : new IntersectionObserver(([one]) => { visible = one.isIntersecting; attend(); });
+  seen?.observe(root);
+  document.addEventListener("visibilitychange", attend);
+  setMode("point");
+  requestAnimationFrame(() => send({ do: "hello" }));
+  return () => {
+    model.off("msg:custom", heard);
+    seen?.disconnect();
+    document.removeEventListener("visibilitychange", attend);
+    if (streaming) send({ do: "stream", on: false });
+    for (const made of urls.values()) URL.revokeObjectURL(made);
+  };
 }
 
 export default { render };

@@ -48,6 +48,10 @@ BLOCKED_SECONDS = 0.15
 _NAVIGATIONS = ("get", "refresh", "goBack", "goForward")
 
 
+def _unwanted(params: dict[str, Any]) -> None:
+    """A picture that was on its way when nobody wanted any more."""
+
+
 @dataclass(slots=True)
 class Target:
     """A tab: its DevTools session and the context it lives in."""
@@ -145,6 +149,8 @@ class ChromiumBrowser(Browser):
     def _listen(self, method: str, params: dict[str, Any], session_id: str | None) -> None:
         if method == "Fetch.requestPaused":
             self.intercepting.receive(params, session_id or "")
+        elif method == "Page.screencastFrame":
+            self.screencasts.get(session_id or "", _unwanted)(params)
         elif method == "Target.attachedToTarget" and params["targetInfo"]["type"] != "page":
             self._enter(params["targetInfo"], params["sessionId"], session_id)
         elif method == "Target.detachedFromTarget" and params["sessionId"] in self._inner:
@@ -445,6 +451,7 @@ class ChromiumSession(Session):
     """A browser context with its tabs."""
 
     enters_closed_roots = True
+    apart = True
 
     browser: ChromiumBrowser
 

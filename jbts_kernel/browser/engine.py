@@ -75,6 +75,8 @@ class Browser(ABC):
         self.started_at = time.perf_counter()
         self.lock = threading.RLock()
         self.signals = Signals()
+        self.screencasts: dict[str, Callable[[dict[str, Any]], None]] = {}
+        """Who takes the pictures a tab sends of itself, by its DevTools session."""
         self.active: Session | None = None
         self.closed = False
         self.lacks: dict[str, str] = {}  # what it cannot do: in a word, and in a sentence with what does it instead
@@ -214,6 +216,9 @@ class Browser(ABC):
 
 class Session(ABC):
     """One user: a context of its own in a browser. Verbs act through it."""
+
+    apart = False
+    """Whether scripts run in a world of their own, which the page cannot see."""
 
     enters_closed_roots = False
     """Whether :meth:`closed_roots` tells of them."""

@@ -89,10 +89,14 @@ function named(el) {
   if (!memo.names.has(el)) memo.names.set(el, nameOf(el));
   return memo.names.get(el);
 }
+function ofRole(root, role) {
+  if (root !== document || !memo.roles) return everywhere(root, "*").filter((el) => roleOf(el) === role);
+  if (!memo.roles.size) for (const el of everywhere(root, "*")) (memo.roles.get(roleOf(el)) || memo.roles.set(roleOf(el), []).get(roleOf(el))).push(el);
+  return memo.roles.get(role) || [];
+}
 function byRole(root, part) {
   const role = SAME_ROLE[part.value] || part.value;
-  return everywhere(root, "*").filter((el) => roleOf(el) === role
-    && part.attributes.every((attribute) => hasRoleState(el, attribute)) && visible(el));
+  return ofRole(root, role).filter((el) => part.attributes.every((attribute) => hasRoleState(el, attribute)) && visible(el));
 }
 
 function find(root, part, nested) {
@@ -121,15 +125,15 @@ function find(root, part, nested) {
   }
   throw new Invalid(`unknown engine ${part.engine}`);
 }
-function all(chain) {
-  let roots = [args.root || document];
+function all(chain, root = args.root) {
+  let roots = [root || document];
   chain.forEach((part, i) => {
     if (part.engine === "nth") {
       const n = Number(part.value);
       const one = roots[n < 0 ? roots.length + n : n];
       roots = one ? [one] : [];
     } else {
-      const nested = i > 0 || Boolean(args.root);
+      const nested = i > 0 || Boolean(root);
       const hits = roots.flatMap((root) => find(root, part, nested));
       roots = roots.length > 1 ? [...new Set(hits)] : hits;
     }
@@ -145,30 +149,56 @@ function describe(el) {
   return `<${el.localName}${shown.join("")}>${text ? `${text}</${el.localName}>` : ""}`;
 }
 const quoted = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
-function suggest(el) {  // the first locator of the usual order that means this element alone
-  const tries = [];
-  const testid = el.getAttribute(args.testid || "data-testid");
-  if (testid) tries.push(["testid", testid, `testid=${testid}`]);
-  if (el.id) tries.push(["css", `#${CSS.escape(el.id)}`, `#${CSS.escape(el.id)}`]);
-  const role = roleOf(el), name = /^(generic|none)$/.test(role) ? "" : fold(named(el));
-  if (name && name.length < 60) tries.push(["role", role, `role=${role}[name=${quoted(name)}]`, [["name", name, true]]]);
-  const label = fold(labelsOf(el)[0]);
-  if (label) tries.push(["label", label, `label=${quoted(label)}`]);
-  const text = fold(textOf(el));
-  if (text && text.length < 50) tries.push(["text", text, `text=${quoted(text)}`]);
-  for (const [engine, value, locator, attributes] of tries) {
-    const hits = find(document, { engine, value, exact: true, attributes: attributes || [] }, false);
-    if (hits.length === 1 && hits[0] === el) return locator;
+// A locator's rank: what a person sees or hears of the element before what its markup happens to be. `prefer` puts one
+// kind first, as a tester began with it. Each is a chain for all() with its text.
+const RANK = ["testid", "role", "label", "placeholder", "text", "css"];
+const MADE_UP = /\d{4,}|[0-9a-f]{8}|^:|:$|^(ember|radix|react|headlessui|mui|ext-gen)[-_:]?\w*\d/i;  // ids a framework counts up
+function* candidates(el, prefer) {
+  const host = el.getRootNode().host;
+  for (const engine of [...RANK].sort((a, b) => (b === prefer) - (a === prefer))) {
+    for (const [value, locator, attributes] of WAYS[engine](el)) {
+      const chain = [{ engine, value, exact: true, attributes: attributes || [] }];
+      if (engine !== "css" || !host) yield { engine, locator, chain };
+      else {
+        const outer = alone(host);
+        yield { engine, locator: `${outer.locator} >> ${locator}`, chain: [...outer.chain, ...chain] };
+      }
+    }
   }
-  return path(el);
 }
+const WAYS = {
+  testid: (el) => [el.getAttribute(args.testid || "data-testid")].filter(Boolean).map((id) => [id, `testid=${/[\s"']/.test(id) ? quoted(id) : id}`]),
+  role: (el) => {
+    const role = roleOf(el), name = /^(generic|none)$/.test(role) ? "" : fold(named(el));
+    return name && name.length < 60 ? [[role, `role=${role}[name=${quoted(name)}]`, [["name", name, true]]]] : [];
+  },
+  label: (el) => [fold(labelsOf(el)[0])].filter(Boolean).map((label) => [label, `label=${quoted(label)}`]),
+  placeholder: (el) => [fold(el.getAttribute("placeholder") ?? el.getAttribute("aria-placeholder"))].filter(Boolean).map((text) => [text, `placeholder=${quoted(text)}`]),
+  text: (el) => {
+    const text = el.textContent.length > 2000 ? "" : fold(textOf(el));
+    return text && text.length < 50 ? [[text, `text=${quoted(text)}`]] : [];
+  },
+  css: (el) => {
+    const found = [path(el)], name = el.getAttribute("name");
+    if (name && /^(input|select|textarea|button|form|iframe)$/.test(el.localName)) found.unshift(`${el.localName}[name=${JSON.stringify(name)}]`);
+    if (el.id && !MADE_UP.test(el.id)) found.unshift(`#${CSS.escape(el.id)}`);
+    return [...new Set(found)].map((css) => [css, css]);
+  },
+};
+const means = (chain, el) => { const hits = all(chain, null); return hits.length === 1 && hits[0] === el; };
+function alone(el, prefer) {  // the first locator of that order which means this element and no other
+  let last;
+  for (last of candidates(el, prefer)) if (means(last.chain, el)) return last;
+  return last;
+}
+const suggest = (el, prefer = "css") => alone(el, prefer).locator;
 function path(el) {
-  const steps = [];
+  const steps = [], root = el.getRootNode();
   for (let e = el; e && e.nodeType === 1; e = e.parentElement) {
-    if (e.id) { steps.unshift(`#${CSS.escape(e.id)}`); break; }
+    if (e.id && !MADE_UP.test(e.id)) { steps.unshift(`#${CSS.escape(e.id)}`); if (root.querySelectorAll(steps.join(" > ")).length === 1) break; steps.shift(); }
     const same = e.parentElement ? [...e.parentElement.children].filter((c) => c.localName === e.localName) : [e];
     steps.unshift(same.length > 1 ? `${e.localName}:nth-of-type(${same.indexOf(e) + 1})` : e.localName);
-    if (steps.length > 1 && document.querySelectorAll(steps.join(" > ")).length === 1) break;
+    if (steps.length > 1 && root.querySelectorAll(steps.join(" > ")).length === 1) break;
   }
   return steps.join(" > ");
 }
@@ -441,6 +471,7 @@ const COMMANDS = {
   }),
   count: () => { const count = all(args.chain).length; return { count, none: count === 0 }; },
   pick: () => ({ el: all(args.chain)[0] }),
+  ...(typeof POINTING === "undefined" ? {} : POINTING),  // pointing.js, where it came before
   closest: () => ({ matches: closest(args.chain, args.limit || 5), sealed: sealed(args.chain) }),
   loaded: () => new Promise((go) => {
     if (document.readyState === "complete") go({ state: "ready" });

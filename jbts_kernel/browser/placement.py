@@ -22,6 +22,12 @@ class Placement:
         """A point of the frame as a point of the tab."""
         return self.a * x + self.c * y + self.x, self.b * x + self.d * y + self.y
 
+    def inside(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the tab as a point of the frame."""
+        scale = self.a * self.d - self.b * self.c or 1.0
+        dx, dy = x - self.x, y - self.y
+        return (self.d * dx - self.c * dy) / scale, (self.a * dy - self.b * dx) / scale
+
     def box(self, box: Box) -> Box:
         """A box of the frame as the smallest box around it in the tab."""
         corners = [self.point(x, y) for x in (box.x, box.x + box.width) for y in (box.y, box.y + box.height)]

@@ -276,11 +276,16 @@ def dashboard(bench: Workbench, *, days: int = 14) -> Any:
 
 @command("workbench")
 def workbench(bench: Workbench) -> Any:
-    """Open the live panel: the page as it is, and the steps that led there, while they run."""
-    from ..widgets import LivePanel
+    """Open the live panel: point at the page and the step writes itself; the steps so far, and what to expect next.
 
-    execution = bench.recorder.execution
-    bench.panel = LivePanel(list(bench.history), execution.test_name if execution else "")
+    In JupyterLab it is live and writes cells; where nobody looks on, it is a strip of the steps that were run.
+    """
+    from ..widgets import LivePanel, StillPanel
+
+    if not bench.attended:
+        bench.panel = StillPanel(bench)
+        return None
+    bench.panel = LivePanel(bench)
     return bench.panel
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ..grammar import clip, quote
+from ..grammar import clip, literal
 from . import answer
 from .analyst import quoted
 from .answer import BadAnswer, choice_of, loads, text_of
@@ -151,11 +151,6 @@ def lines(
     """The test case's steps as lines, those that are not allowed left out."""
     known = {str(m["locator"]): m for m in marks}
     return [_line(step, url, known, foreign, custom) for step in case["steps"]]
-
-
-def literal(text: str) -> str:
-    """A text of a model's, quoted so that it is one word and names no variable or secret of the notebook."""
-    return quote(" ".join(text.split()).replace("${", "$${"))
 
 
 def _line(
