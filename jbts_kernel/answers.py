@@ -57,6 +57,7 @@ class Answers:
     recorder: Recorder
     emit_bundle: Callable[[Mapping[str, Any]], None] | None
     next_cell: Callable[[str], None] | None = None
+    unpublished: str
     _pool: BrowserPool | None
 
     if TYPE_CHECKING:
@@ -162,10 +163,10 @@ class Answers:
         results = self.home / "results.duckdb"
         lost = self.log.dropped
         rows = [
-            ("browser", well["status"], "; ".join(filter(None, (_browser_detail(well), self._untold())))),
+            ("browser", well["status"], "; ".join(filter(None, (_browser_detail(well), *self._shortcomings())))),
             ("test", self.recorder.status if execution else "none", execution.test_name if execution else ""),
             ("log", f"{lost} events lost" if lost else "ok", self.log.last_error or str(self.home)),
-            ("store", "published" if results.exists() else "empty", str(results)),
+            ("store", "published" if results.exists() else "empty", self.unpublished or str(results)),
         ]
         if self.settings.broadcaster == "off":
             return [*rows, ("hub", "off", "JBTS.broadcaster is off")]
@@ -175,9 +176,9 @@ class Answers:
         state = "running" if hub else "not running"
         return [*rows, ("hub", state, f"port {hub.port}, pid {hub.pid}" if hub else "%events start")]
 
-    def _untold(self) -> str:
-        """What the browsers that run do not tell."""
-        return "; ".join(dict.fromkeys(browser.untold for browser in self.pool.browsers if browser.untold))
+    def _shortcomings(self) -> list[str]:
+        """What the browsers that run do not tell, and what could not be written down of them."""
+        return [*dict.fromkeys(browser.untold for browser in self.pool.browsers), self.pool.unkept]
 
 
 def _browser_detail(well: Mapping[str, Any]) -> str:

@@ -120,7 +120,11 @@ def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] |
     else:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(data)
-        part.replace(place)
+        try:
+            part.write_bytes(data)
+            part.replace(place)
+        except OSError:
+            part.unlink(missing_ok=True)  # a disk that is full stays so when what is begun stays
+            raise
     width, height = size or (None, None)
     return Artifact(digest, role, mime, path.as_posix(), len(data), width, height)

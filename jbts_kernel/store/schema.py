@@ -260,7 +260,7 @@ FINDINGS: Relation = Relation(
         _text("evidence", "The text or rule that shows it."),
         Column("grounded", "BOOLEAN", "Whether the page itself bears it out; if not, it never fails a test."),
         _CREATED,
-        _text("rule", "The rule that found it (axe:label, broken-image); NULL where an older version published the finding."),
+        _text("rule", "The rule that found it (axe:label, broken-image); NULL where an older version published it."),
     ),
     order="finding_id",
 )
