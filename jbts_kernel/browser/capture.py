@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +109,13 @@ def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_B
         if buffer.tell() <= limit:
             break
     return buffer.getvalue()
+
+
+def stored(home: Path, digest: str, mime: str) -> Path | None:
+    """Where the content of this hash is kept; None for a text that is no hash, which may come from elsewhere."""
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        return None
+    return home / "artifacts" / digest[:2] / f"{digest}.{SUFFIXES.get(mime, 'bin')}"
 
 
 def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] | None = None) -> Artifact:
