@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import JBTSError, UsageProblem
+from ..store.transfer import FOLDERS
 from .interruption import Interruption
 from .outcome import Attempt
 from .selection import Case
@@ -32,9 +33,7 @@ LOOK_AGAIN = 0.5
 _SENT = ("JBTS_", "SELENIUM_HUB_URL")
 _OWN = frozenset({"JBTS_HOME", "JBTS_LENDER", "JBTS_WARM", "JBTS_BROADCASTER", "JBTS_NOTIFY"})
 """Variables that mean something of this machine."""
-_FOLDERS = ("evidence", "downloads")
-"""What lies beside the log and belongs to one execution each."""
-_BROUGHT = ("spool", "artifacts", "runs", *_FOLDERS)
+_BROUGHT = ("spool", "artifacts", "runs", *FOLDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +138,6 @@ class Cluster:
                     raise JBTSError(f"a worker sent a file that does not belong into a data folder: {name!r}")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
-            for name in _FOLDERS:
-                if (incoming / name).is_dir():
-                    shutil.copytree(incoming / name, self._home / name, dirs_exist_ok=True)
             with self._lock:  # one publication at a time
                 transfer(incoming, self._home)
             executed = None

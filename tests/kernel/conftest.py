@@ -41,12 +41,18 @@ class Reply:
 class Kernel:
     """A running kernel: ``run`` executes a cell and waits for its end."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        arguments: tuple[str, ...] = (),
+        before: tuple[str, ...] = (),
+    ) -> None:
         # Socket files instead of TCP ports: two kernels starting at once can pick the same port.
         self.sockets = tempfile.TemporaryDirectory(prefix="jbts-")
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self.sockets.name}/k")
         self.manager.kernel_spec.argv = [
-            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
+            *before, sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
         ]  # fmt: skip
         self.closed = False
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
@@ -118,10 +124,9 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
     """Starts kernels in a folder of their own, with the broadcast off unless the test turns it on."""
     started: list[Kernel] = []
 
-    def start(*arguments: str, **environment: str) -> Kernel:
-        kernel = Kernel(
-            tmp_path, {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(tmp_path / ".jbts")} | environment, arguments
-        )
+    def start(*arguments: str, before: tuple[str, ...] = (), **environment: str) -> Kernel:
+        surroundings = {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(tmp_path / ".jbts")} | environment
+        kernel = Kernel(tmp_path, surroundings, arguments, before)
         started.append(kernel)
         return kernel
 
