@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -91,8 +92,13 @@ def png_size(data: bytes) -> tuple[int, int]:
     return int(width), int(height)
 
 
+@functools.lru_cache(maxsize=2)
 def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_BYTES) -> bytes:
-    """A small WebP of a picture, at most ``limit`` bytes, for the notebook. Tall pictures are cut."""
+    """A small WebP of a picture, at most ``limit`` bytes, for the notebook. Tall pictures are cut.
+
+    Making it small costs more than all else the kernel does for a step, and an expectation commonly leaves the
+    page as the step before it did, to the byte.
+    """
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as opened:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -260,7 +261,7 @@ class _Suite:
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
-        _prepare_papermill()
+        _prepare_papermill(without=("pyarrow",))  # with which it could read from Hadoop, for a tenth of a second
         workers, beside = max(1, workers), 0
         if self.warmth.server is not None:
             # One more than may run: the next kernel comes up, and the last one ends, beside the notebook that runs.
@@ -464,11 +465,25 @@ def _expected(notebook: NotebookNode | None) -> set[str]:
     return {source_hash(c.source) for c in cells} | {c.id for c in cells if c.get("id")}
 
 
-def _prepare_papermill() -> None:
+@contextmanager
+def _unimported(names: Sequence[str]) -> Iterator[None]:
+    """What is imported inside takes these modules for missing, unless they are here already."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+def _prepare_papermill(without: Sequence[str] = ()) -> None:
     """Import papermill here, once, before threads would; and know the engine also where nothing is
     installed."""
     from nbformat.warnings import MissingIDFieldWarning
-    from papermill.engines import papermill_engines
+
+    with _unimported(without):
+        from papermill.engines import papermill_engines
 
     papermill_engines.register(NAME, JBTSEngine)
     # What papermill warns of (a parameter no cell declares) would go through the live display.
