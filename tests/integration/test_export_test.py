@@ -56,7 +56,7 @@ def test_the_demo_notebooks_pass_as_pytest_files(tmp_path: Path, home: Path, sho
         (tmp_path / f"test_{path.stem}.py").write_text(exported.source)
         declared[path.name] += len(re.findall(r'"%test ', path.read_text()))
     told = json.dumps({"base_url": shop.url})
-    ran = run_pytest(tmp_path, home, JBTS_PARAMETERS=told)
+    ran = run_pytest(tmp_path, home, JBTS_PARAMETERS=told, JBTS_SCREENSHOTS="failure")
     assert ran.returncode == 0, ran.stdout[-6000:]
     assert f"{declared.total()} passed" in ran.stdout
     found = Results(home).rows("select notebook, count(*), any_value(base_url) from executions group by all").rows

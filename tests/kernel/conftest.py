@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,11 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
 
-    def run(self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None) -> Reply:
+    def run(
+        self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None, tags: Sequence[str] = ()
+    ) -> Reply:
         begun = time.monotonic()
-        asked = self.client.execute(code, stop_on_error=stop_on_error)
+        asked = self._ask(code, stop_on_error, tags)
         reply = Reply("")
         deadline = time.monotonic() + PATIENCE
         idle = False
@@ -78,6 +80,14 @@ class Kernel:
                 if answer["parent_header"].get("msg_id") == asked:
                     reply.status = answer["content"]["status"]
         return reply
+
+    def _ask(self, code: str, stop_on_error: bool, tags: Sequence[str]) -> str:
+        """Send a cell as JupyterLab does: with what the notebook says about it."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True}
+        content["stop_on_error"] = stop_on_error
+        message = self.client.session.msg("execute_request", content, metadata={"tags": list(tags)})
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def _hear(self, asked: str, reply: Reply) -> bool:
         try:
