@@ -71,7 +71,8 @@ password is best kept in `~/.pgpass` or `PGPASSWORD`, and one in the address is 
 
 A connection to `results.duckdb` sees the generation it opened. Segments published after that leave the folder a day
 later at the earliest: a connection held open for longer than a day no longer sees what they hold, without an error.
-Open a new one for each question, or at least once a day.
+Open a new one for each question, or at least once a day, and close the old one first: as long as a process has the
+file open, DuckDB gives it the same generation again.
 
 Files an older version wrote are upgraded by the first publication; an older version leaves a newer file alone and
 says that it must be upgraded.
