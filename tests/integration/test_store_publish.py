@@ -406,6 +406,23 @@ def test_a_clock_set_back_hides_nothing(home: Path, back: int) -> None:
     assert sealed_steps(home) == 3
 
 
+def test_views_of_another_version_are_made_anew(home: Path) -> None:
+    """Views stay from one generation to the next, unless another version of the package made them."""
+    wrote(home, finished("a"))
+    publish(home)
+    database = home / "results.duckdb"
+    for version, whose in (("another", "ours"), (None, "theirs")):
+        database.chmod(0o644)
+        with duckdb.connect(str(database)) as connection:
+            connection.execute("CREATE OR REPLACE VIEW failures AS SELECT 'theirs' AS whose")
+            if version:
+                connection.execute("UPDATE internal.facts SET value = ? WHERE name = 'views'", [version])
+        wrote(home, finished("b"))
+        publish(home)
+        columns = Results(home).rows("FROM failures").columns
+        assert ("theirs" if columns == ("whose",) else "ours") == whose
+
+
 def test_a_connection_held_for_longer_than_a_day(home: Path) -> None:
     """It goes on seeing what its generation holds and what is in the log; what was published after it was opened is
     gone from its sight, without an error, once those segments have left the folder. A new one sees everything."""
