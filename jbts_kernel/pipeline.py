@@ -267,6 +267,7 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
         folder=around.folder,
         base_url=around.base_url(),
         baselines=around.baselines(),
+        needs=signature.needs,
         since_act=around.marks().act,
         since_test=around.marks().test,
         mask=around.mask,

@@ -68,13 +68,15 @@ class Parameter:
 @dataclass(frozen=True)
 class Signature:
     """What a verb takes and where that is written. ``summary`` is the first line of its docstring;
-    ``about`` holds one sentence a parameter, read from the docstring's ``Args:``."""
+    ``about`` holds one sentence a parameter, read from the docstring's ``Args:``; ``needs`` the states an element must
+    be in before the verb takes it (present, or visible and more), none where the verb waits for none."""
 
     verb: str
     function: Callable[..., Any]
     step_type: str = "custom"
     command: bool = False
     body: str | None = None
+    needs: tuple[str, ...] = ()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -8,10 +8,10 @@ from ..browser.launch import parse_viewport
 from ..errors import ConfigProblem, StepProblem, StepTimeout, TabGone
 from ..grammar import Input, Locator, clip
 from ..stage import Stage
-from .registry import verb
+from .registry import VISIBLE, verb
 
 
-@verb("frame", "frame")
+@verb("frame", "frame", needs=VISIBLE)
 def frame(stage: Stage, target: Locator) -> None:
     """Go into an iframe; main leaves all frames, parent leaves this one.
 
