@@ -155,7 +155,7 @@ class Extension:
         unattended, since a UsageError leaves no error output and the cell would pass."""
         message = str(error)
         unknown = re.search(r"magic function `%{1,2}(\w+)` not found", message)
-        near = grammar.nearest(unknown.group(1), VERBS) if unknown else ""
+        near = grammar.nearest_verb(unknown.group(1), VERBS) if unknown else ""
         if near:
             message = f"there is no %{unknown.group(1)}; did you mean %{near}? (%jbts lists every verb)"  # type: ignore[union-attr]
         if interactive(self.bench.environ):

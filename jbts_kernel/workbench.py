@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from . import grammar
 from .answers import Answers
 from .config import JBTS, find_home
-from .errors import BrowserGone, Interrupted, JBTSError, StepFailed, UsageProblem
+from .errors import BrowserGone, ConfigProblem, Interrupted, JBTSError, StepFailed, UsageProblem
 from .log import Log
 from .models import Execution, Step, StepResult
 from .origin import find_origin, interactive, notebook_folder
@@ -115,6 +115,7 @@ class Workbench(Answers):
 
         Raises:
             UsageProblem: the step cannot be understood; nothing ran and nothing was recorded.
+            ConfigProblem: a setting was refused and nobody was there to see it.
             StepFailed: it ran and did not succeed, and was neither ``--optional`` nor
                 ``--continue-on-failure``.
         """
@@ -122,6 +123,8 @@ class Workbench(Answers):
         from .verbs import VERBS
 
         signature = VERBS[step.verb]
+        if self.settings.refused and not interactive(self.environ):
+            raise ConfigProblem(self.settings.refused)
         step = fill(step, signature, self.interpolate)
         if signature.command:
             return signature.function(self, **step.arguments)
@@ -560,7 +563,7 @@ class Page:
         if signature is None or signature.command:
             if name.startswith("__"):
                 raise AttributeError(name)
-            near = grammar.nearest(name, [v for v, s in VERBS.items() if not s.command])
+            near = grammar.nearest_verb(name, {v: s for v, s in VERBS.items() if not s.command})
             raise AttributeError(f"page has no verb {name!r}" + (f"; did you mean {near}?" if near else ""))
 
         def call(*args: Any, **kwargs: Any) -> Any:

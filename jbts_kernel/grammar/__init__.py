@@ -16,6 +16,7 @@ from .signature import (
     Rest,
     Signature,
     common_options,
+    nearest_verb,
 )
 from .texts import clip, nearest, printable
 from .values import LARGEST, check_required, convert
@@ -47,6 +48,7 @@ __all__ = [
     "literal",
     "locator_word",
     "nearest",
+    "nearest_verb",
     "parse",
     "parse_arguments",
     "printable",

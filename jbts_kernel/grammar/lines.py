@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageProblem
 from ..models import Step, StepOptions
-from .signature import Parameter, Signature, common_options
+from .signature import Parameter, Signature, common_options, nearest_verb
 from .texts import clip, nearest
 from .values import check_required, convert, split_common
 from .words import Token, join_nesting, quote, tokenize
@@ -35,7 +35,7 @@ def parse(line: str, registry: Mapping[str, Signature], body: str | None = None)
         verb, _, rest = line.removeprefix("%").partition("\t")
     signature = registry.get(verb)
     if signature is None:
-        near = nearest(verb, registry)
+        near = nearest_verb(verb, registry)
         raise UsageProblem(
             f"unknown verb {clip(verb)!r}" + (f"; did you mean {near}?" if near else "; %jbts lists every verb"),
             word=verb,

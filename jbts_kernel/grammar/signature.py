@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+from .texts import nearest
+
 Locator = Annotated[str, "locator"]
 """A parameter that names an element; recorded in the step's ``locator`` column."""
 Cover = Annotated[str, "cover"]
@@ -67,9 +69,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a verb takes and where that is written. ``summary`` is the first line of its docstring;
-    ``about`` holds one sentence a parameter, read from the docstring's ``Args:``; ``needs`` the states an element must
-    be in before the verb takes it (present, or visible and more), none where the verb waits for none."""
+    """What a verb takes and where that is written. ``summary`` is the first line of its docstring; ``about`` holds
+    one sentence a parameter, read from the docstring's ``Args:``; ``needs`` the states an element must be in before
+    the verb takes it (present, or visible and more), none where the verb waits for none; ``also`` what other tools
+    call it."""
 
     verb: str
     function: Callable[..., Any]
@@ -77,6 +80,7 @@ class Signature:
     command: bool = False
     body: str | None = None
     needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -140,6 +144,12 @@ def _parameters(function: Callable[..., Any]) -> Iterable[Parameter]:
             choices=choices,
             repeated=repeated and not variadic,
         )
+
+
+def nearest_verb(word: str, registry: Mapping[str, Signature]) -> str:
+    """The verb that a word may have meant: what another tool calls it, else the one spelled most alike; empty where
+    there is none."""
+    return next((name for name, s in registry.items() if word in s.also), "") or nearest(word, registry)
 
 
 _COMMON: tuple[Parameter, ...] = (

@@ -37,7 +37,7 @@ def _press_point(found: Found) -> tuple[float, float]:
     return found.point
 
 
-@verb("click", "click", needs=PRESSED)
+@verb("click", "click", also="tap dblclick", needs=PRESSED)
 def click(
     stage: Stage,
     locator: Locator,
@@ -76,7 +76,7 @@ def _text_field(stage: Stage, locator: str) -> Found:
     return found
 
 
-@verb("type", "type", needs=EDITABLE)
+@verb("type", "type", also="fill input write send_keys", needs=EDITABLE)
 def type_(
     stage: Stage,
     locator: Locator,
@@ -146,7 +146,7 @@ def clear(stage: Stage, locator: Locator) -> None:
         gestures.press(stage.session, gestures.chord("Delete"))
 
 
-@verb("press", "press", needs=FOCUSED)
+@verb("press", "press", also="key send_key", needs=FOCUSED)
 def press(stage: Stage, keys: Input, locator: Locator | None = None) -> None:
     """Press keys, on an element or on whatever has the focus: Enter, Control+A, Shift+Tab."""
     chord = gestures.chord(keys)
@@ -205,7 +205,7 @@ def _indexes(stage: Stage, locator: str, wanted: tuple[str, ...]) -> tuple[Found
             raise NotActionable(f"{clip(locator)} has no option {clip(missing)!r}; {listed}")
 
 
-@verb("select", "select", needs=ENABLED)
+@verb("select", "select", also="choose select_option", needs=ENABLED)
 def select(stage: Stage, locator: Locator, *choices: Input) -> None:
     """Choose options of a select: by label, value=V or index=N. Exactly these are selected afterwards.
 
@@ -234,13 +234,13 @@ def deselect(stage: Stage, locator: Locator, *choices: Input) -> None:
     stage.ask("select", el=found.element, indexes=keep, mode="set")
 
 
-@verb("tick", "click", needs=PRESSED)
+@verb("tick", "click", also="check", needs=PRESSED)
 def tick(stage: Stage, locator: Locator) -> None:
     """Tick a checkbox or choose a radio button; nothing happens if it is ticked already."""
     _set_checked(stage, locator, True)
 
 
-@verb("untick", "click", needs=PRESSED)
+@verb("untick", "click", also="uncheck", needs=PRESSED)
 def untick(stage: Stage, locator: Locator) -> None:
     """Untick a checkbox; nothing happens if it is not ticked."""
     _set_checked(stage, locator, False)
@@ -266,7 +266,7 @@ def _set_checked(stage: Stage, locator: str, wanted: bool) -> None:
     stage.condition(locator, "checked" if wanted else "unchecked", failure=NotActionable)
 
 
-@verb("hover", "hover", needs=POINTED)
+@verb("hover", "hover", also="mouseover move_to", needs=POINTED)
 def hover(stage: Stage, locator: Locator, *, at: str | None = None) -> None:
     """Move the pointer over an element.
 
@@ -277,7 +277,7 @@ def hover(stage: Stage, locator: Locator, *, at: str | None = None) -> None:
     gestures.pointer(stage.session, [gestures.move(x, y)])
 
 
-@verb("drag", "drag", needs=POINTED)
+@verb("drag", "drag", also="drag_and_drop drag_to", needs=POINTED)
 def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: str | None = None) -> None:
     """Drag an element onto another, or by a distance.
 
@@ -335,7 +335,7 @@ def mouse(stage: Stage, action: Literal["down", "up", "move"], position: str | N
     gestures.pointer(stage.session, [gestures.move(x, y), *steps])
 
 
-@verb("scroll", "scroll", needs=VISIBLE)
+@verb("scroll", "scroll", also="scroll_to scroll_into_view", needs=VISIBLE)
 def scroll(stage: Stage, target: Locator) -> None:
     """Scroll to an element, to top, to bottom, or to a position x,y of the document."""
     if target in ("top", "bottom"):

@@ -71,7 +71,7 @@ def endtest(bench: Workbench) -> Any:
     return bench.tell(f"test {name!r} {status}", tone=status)
 
 
-@command("browser")
+@command("browser", also="chrome firefox driver")
 def browser(
     bench: Workbench,
     browser_name: str | None = None,
@@ -228,7 +228,7 @@ def accept(bench: Workbench, snapshot: str | None = None) -> Any:
     return bench.tell(f"{len(taken)} baseline{'' if len(taken) == 1 else 's'} accepted", detail=names)
 
 
-@command("query", body="sql")
+@command("query", body="sql", also="sql")
 def query(
     bench: Workbench, sql: Rest, *, limit: int | None = None, chart: Chart | None = None, arrow: bool = False
 ) -> Any:

@@ -13,7 +13,7 @@ from ..stage import Stage
 from .registry import PRESENT, PRESSED, verb
 
 
-@verb("upload", "upload", needs=PRESENT)
+@verb("upload", "upload", also="attach set_input_files choose_file", needs=PRESENT)
 def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
     """Choose files in a file input.
 

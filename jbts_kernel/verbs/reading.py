@@ -24,19 +24,19 @@ def _read(stage: Stage, locator: str, what: str, argument: str | None = None) ->
             return answer.get("value")
 
 
-@verb("text", "read", needs=VISIBLE)
+@verb("text", "read", also="get_text inner_text", needs=VISIBLE)
 def text(stage: Stage, locator: Locator) -> str:
     """The visible text of an element, white space folded; of a field, what it holds."""
     return str(_read(stage, locator, "text") or "")
 
 
-@verb("value", "read", needs=PRESENT)
+@verb("value", "read", also="get_value input_value", needs=PRESENT)
 def value(stage: Stage, locator: Locator) -> str:
     """The value of a field."""
     return str(_read(stage, locator, "value") or "")
 
 
-@verb("attribute", "read", needs=PRESENT)
+@verb("attribute", "read", also="get_attribute attr", needs=PRESENT)
 def attribute(stage: Stage, locator: Locator, attribute_name: str) -> str | None:
     """An attribute as the markup has it; None where there is none."""
     found = _read(stage, locator, "attribute", attribute_name)
@@ -80,7 +80,7 @@ def _parses(stage: Stage, body: str) -> bool:
     return session.parses(body, max(1, stage.deadline.left))
 
 
-@verb("evaluate", "evaluate", body="script")
+@verb("evaluate", "evaluate", also="js script execute eval execute_script", body="script")
 def evaluate(stage: Stage, script: Rest) -> Any:
     """Run JavaScript in the page and return its value; an expression, or a body that has return.
 
@@ -108,7 +108,7 @@ def evaluate(stage: Stage, script: Rest) -> Any:
         raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
 
 
-@verb("screenshot", "screenshot", needs=VISIBLE)
+@verb("screenshot", "screenshot", also="picture snap shot", needs=VISIBLE)
 def screenshot(
     stage: Stage,
     locator: Locator | None = None,

@@ -45,22 +45,25 @@ ACTING: frozenset[str] = frozenset(
 """The step types that may change the page."""
 
 
-def verb(name: str, step_type: str, *, body: str | None = None, needs: tuple[str, ...] = ()) -> Callable[[F], F]:
+def verb(
+    name: str, step_type: str, *, body: str | None = None, needs: tuple[str, ...] = (), also: str = ""
+) -> Callable[[F], F]:
     """Register a step: a function of a :class:`~jbts_kernel.stage.Stage`. ``body`` names the parameter
-    that a cell magic's text fills, ``needs`` what the stage waits for before it hands out an element."""
+    that a cell magic's text fills, ``needs`` what the stage waits for before it hands out an element, ``also`` what
+    other tools call it, for whoever comes from there."""
 
     def register(function: F) -> F:
-        _VERBS[name] = Signature(name, function, step_type, False, body, needs)
+        _VERBS[name] = Signature(name, function, step_type, False, body, needs, tuple(also.split()))
         return function
 
     return register
 
 
-def command(name: str, *, body: str | None = None) -> Callable[[F], F]:
+def command(name: str, *, body: str | None = None, also: str = "") -> Callable[[F], F]:
     """Register a command: a function of the workbench that is no step of a test."""
 
     def register(function: F) -> F:
-        _VERBS[name] = Signature(name, function, "custom", True, body)
+        _VERBS[name] = Signature(name, function, "custom", True, body, also=tuple(also.split()))
         return function
 
     return register

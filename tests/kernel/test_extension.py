@@ -103,6 +103,7 @@ def test_help_ends_nothing(shared: Kernel) -> None:
 
 BAD_SYNTAX = {
     "%clik x": "did you mean %click?",
+    "%goto /": "there is no %goto; did you mean %navigate?",
     "%click": "%click needs LOC",
     '%type "#a': "is never closed",
     "%click #a --doubel": "did you mean --double?",
@@ -185,10 +186,15 @@ def state():
 
 
 def test_settings_are_traits(start_kernel: Callable[..., Kernel]) -> None:
-    """The command line wins over the environment, and a cell over both."""
+    """The command line wins over the environment, and a cell over both; what cannot work is told at once."""
     kernel = start_kernel("--ext=jbts_kernel", "--JBTS.timeout=7", JBTS_TIMEOUT="3", JBTS_VIEWPORT="400x300")
     assert kernel.run("print(jbts.settings.timeout, jbts.settings.viewport)").text.strip() == "7.0 400x300"
     assert kernel.run("%config JBTS.timeout = 9\nprint(jbts.settings.timeout)").text.strip() == "9.0"
+    refused = kernel.run('%config JBTS.viewport = "wide"\nprint(jbts.settings.viewport)').text
+    assert "JBTS.viewport: a viewport is WIDTHxHEIGHT in pixels, like 1280x800, not 'wide'" in refused
+    assert refused.strip().endswith("400x300")
+    unseen = kernel.run("%navigate about:blank")  # nobody saw it, so no step goes on without it
+    assert unseen.error.startswith("ConfigProblem: JBTS.viewport: a viewport is")
 
 
 def test_terminal_ipython_has_the_same_words(shop: Shop, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ ALLOWED = {
     "assets": set(),
     "broadcast": GROUND | {"log", "notify", "assets"},
     "notify": GROUND | {"log"},
-    "config": GROUND,
+    "config": GROUND | {"browser", "notify"},
     "display": GROUND,
     "baselines": GROUND,
     "evidence": GROUND | {"browser", "evidence_page"},
