@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def card(r: StepResult, *, inside: str | None = None) -> Bundle:
     if failed and r.error_message:
         parts.append(_why(r))
     about = " \u00b7 ".join(x for x in (spent(r), f"tried {r.retries + 1} times" if r.retries else "") if x)
-    shown_url = not r.url.startswith(("data:", "about:")) and r.url
+    shown_url = not r.url.startswith(("data:", "about:", "chrome-error:")) and r.url
     where = f"{text(r.title, 80)} <code>{text(r.url, 120)}</code>" if shown_url else ""
     parts.append(f'<div class="jbts-soft">{where}{" &middot; " if where and about else ""}{about}</div>')
     if r.note:
@@ -181,12 +182,13 @@ def _signals(r: StepResult) -> str:
     asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
     mocked = [q for q in r.requests if q.text.startswith("mocked: ")]
     failed = [q for q in r.requests if q.failed and not asked and q not in mocked]
-    lines = [f"<div>{text(m.level)}: {text(m.text, 300)}</div>" for m in errors[:6]]
-    lines += [
-        f"<div>{text(q.method)} {text(q.url, 200)} {text(q.status if q.status else q.text)}</div>" for q in failed[:6]
-    ]
-    lines += [f"<div>{text(q.method)} {text(q.url, 200)} {text(q.text)}</div>" for q in mocked[:6]]
-    more = len(errors) + len(failed) + len(mocked) - len(lines)
+    kinds = (
+        folded(f"{text(m.level)}: {text(m.text, 300)}" for m in errors),
+        folded(f"{text(q.method)} {text(q.url, 200)} {text(q.status or q.text)}" for q in failed),
+        folded(f"{text(q.method)} {text(q.url, 200)} {text(q.text)}" for q in mocked),
+    )
+    lines = [f"<div>{line}</div>" for kind in kinds for line in kind[:6]]
+    more = sum(map(len, kinds)) - len(lines)
     if not lines:
         return ""
     if more > 0:
@@ -212,6 +214,11 @@ def _evidence(r: StepResult) -> str:
     return tried + named
 
 
+def folded(lines: Iterable[str]) -> list[str]:
+    """The lines without their repeats, each with how often it came."""
+    return [f"{line} \u00d7{often}" if often > 1 else line for line, often in Counter(lines).items()]
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}" if number else ""
 
@@ -228,8 +235,8 @@ def card_text(r: StepResult) -> str:
         lines.append(f"  {clip(r.note, 200)}")
     if r.evidence:
         lines.append(f"  evidence: {r.evidence}")
-    lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]
-    lines += [f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed][:5]
+    lines += folded(f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error")[:5]
+    lines += folded(f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed)[:5]
     return "\n".join(lines)
 
 
