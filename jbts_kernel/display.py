@@ -251,8 +251,11 @@ def step_json(r: StepResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def strip(title: str, results: Sequence[StepResult], pictures: Sequence[bytes] = ()) -> Bundle:
-    """Several steps as rows, with a film strip below; for ``%%steps`` and groups."""
+def strip(
+    title: str, results: Sequence[StepResult], pictures: Sequence[bytes] = (), *, status: str | None = None
+) -> Bundle:
+    """Several steps as rows, with a film strip below; for ``%%steps`` and groups. ``status`` is that of all together,
+    for their heading."""
     rows = "".join(
         f"<div>{mark(r.status)}<span>{_title(r)}</span>"
         f'<span class="jbts-time jbts-soft">{duration(r.duration_ms)}</span></div>'
@@ -262,13 +265,23 @@ def strip(title: str, results: Sequence[StepResult], pictures: Sequence[bytes] =
         f'<img alt="after step {i + 1}" src="data:image/webp;base64,{base64.b64encode(p).decode("ascii")}">'
         for i, p in enumerate(pictures)
     )
-    head = f'<div class="jbts-verb">{text(title, 120)}</div>' if title else ""
+    took = duration(sum(r.duration_ms for r in results))
+    count = _count(len(results), "step")
+    head = ""
+    if title and status:
+        head = (
+            f'<div class="jbts-head jbts-title">{mark(status)}<span class="jbts-verb">{text(title, 120)}</span>'
+            f'<span class="jbts-time jbts-soft">{count} &middot; {took}</span></div>'
+        )
+    elif title:
+        head = f'<div class="jbts-verb">{text(title, 120)}</div>'
     film = f'<div class="jbts-strip">{images}</div>' if images else ""
-    body = f'{STYLE}<div class="jbts">{head}<div class="jbts-rows">{rows}</div>{film}</div>'
-    plain = "\n".join(card_text(r) for r in results)
+    under = " jbts-under" if head else ""
+    body = f'{STYLE}<div class="jbts">{head}<div class="jbts-rows{under}">{rows}</div>{film}</div>'
+    plain = "\n".join(filter(None, (title, *map(card_text, results))))
     return {
         "text/html": body,
-        "text/plain": plain or title,
+        "text/plain": plain,
         STEP_MIME: {"steps": [step_json(r) for r in results]},
     }
 

@@ -5,8 +5,9 @@ Each magic is the same thin skin over the workbench; what it takes comes from th
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import analysis_card, asynchrony, display, grammar
@@ -14,9 +15,10 @@ from .config import JBTS
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
 from .grammar import HelpWanted, Signature
-from .models import StepResult
+from .models import Status, StepResult
 from .only_ci import SAID, OnlyCI
 from .origin import assigned_parameters, interactive
+from .recorder import status_of
 from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
 
@@ -43,6 +45,7 @@ class Extension:
         self.settings = JBTS(parent=shell)
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
+        self.bench.gather = self.gather
         self.bench.leaving = self.restarting
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
@@ -129,8 +132,10 @@ class Extension:
         def run(line: str, cell: str | None = None) -> Any:
             text = f"{signature.verb} {line}"
             try:
-                if signature.verb in ("steps", "group") and cell is not None:
-                    return self.strip(signature, line, cell)
+                if signature.verb == "steps" and cell is not None:
+                    with self.gather(""):
+                        self.bench.line(text, cell)
+                    return None
                 value = self.bench.line(text, cell)
             except HelpWanted as wanted:
                 _publish(display.help_bundle(wanted.signature))
@@ -164,21 +169,22 @@ class Extension:
             shell._showtraceback(kind, kind(message), [f"UsageError: {message}"])
         return []
 
-    def strip(self, signature: Signature, line: str, cell: str) -> Any:
-        """Many steps under one cell: rows that grow as they run, then a film strip."""
-        arguments, _ = grammar.parse_arguments(signature, line, skip="script")
-        grammar.check_required(signature, {**arguments, "script": cell})
-        strip = _Strip(str(arguments.get("title", "")), live=hasattr(self.shell, "kernel"))
+    @contextlib.contextmanager
+    def gather(self, title: str) -> Iterator[None]:
+        """Many steps under one heading: rows that grow as they run, then a film strip. A group in a group says in
+        which."""
+        outer = self.strips[-1].title if self.strips else ""
+        strip = _Strip(" \u203a ".join(filter(None, (outer, title))), live=hasattr(self.shell, "kernel"))
         self.strips.append(strip)
+        status: Status = "passed"
         try:
-            if signature.verb == "group":
-                with self.bench.group(strip.title):
-                    self.bench.lines(cell)
-            else:
-                self.bench.lines(cell)
+            yield
+        except BaseException as error:
+            status = status_of(error)
+            raise
         finally:
             self.strips.pop()
-            strip.finish()
+            strip.finish(status)
 
     # ---- cells ----------------------------------------------------------------------------------
     def before_cell(self, info: Any) -> None:
@@ -237,11 +243,12 @@ class _Strip:
     def add(self, result: StepResult) -> None:
         self.results.append(result)
         if not self.live:
-            _publish({"text/plain": display.card_text(result)})
+            heading = f"{self.title}\n" if self.title and len(self.results) == 1 else ""
+            _publish({"text/plain": heading + display.card_text(result)})
             return
         if result.thumbnail and result.thumbnail not in self.pictures[-1:] and len(self.pictures) < 24:
             self.pictures.append(result.thumbnail)
-        self._update(display.strip(self.title, self.results))
+        self._update(display.strip(self.title, self.results, status="running"))
 
     def _update(self, bundle: Bundle) -> None:
         from IPython.display import display as show
@@ -251,13 +258,13 @@ class _Strip:
         else:
             self._handle.update(bundle, raw=True)
 
-    def finish(self) -> None:
+    def finish(self, status: Status) -> None:
         if not self.results or not self.live:
             return
         from .browser.capture import thumbnail
 
         small = [thumbnail(p, width=320, limit=8_000) for p in self.pictures]
-        self._update(display.strip(self.title, self.results, small))
+        self._update(display.strip(self.title, self.results, small, status=status))
         last = self.results[-1]
         if last.status != "passed":
             _publish(analysis_card.card(last))

@@ -75,6 +75,8 @@ class Workbench(Answers):
         self.home = home if home is not None else find_home(environ=self.environ)
         self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
         self.show = show
+        self.gather: Callable[[str], contextlib.AbstractContextManager[None]] = lambda name: contextlib.nullcontext()
+        """Shows the steps of a group under one heading, as long as it is open."""
         self.emit_bundle = None
         self.secrets = Secrets()
         self.folder = Path.cwd()
@@ -228,12 +230,14 @@ class Workbench(Answers):
             value = self.run(step)
         return value
 
-    def group(self, name: str) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def group(self, name: str) -> Iterator[None]:
         """Steps run inside belong to one step of this name, which passes if all of them do."""
         from .pipeline import run_group
 
         self._begin()
-        return run_group(self.surroundings(), name, self._parents)
+        with self.gather(name), run_group(self.surroundings(), name, self._parents):
+            yield
 
     def interpolate(self, text: str) -> str:
         """Fill in ``${name}`` from secrets and the notebook's variables."""
