@@ -10,17 +10,20 @@ from __future__ import annotations
 import base64
 import html
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .grammar import COMMON_ABOUT, Signature, clip, common_options
+from .grammar import clip
 from .models import Box, StepResult
 
 STEP_MIME = "application/vnd.jbts.step+json"
 Bundle = dict[str, Any]
+PLAIN_WIDTH = 80
+"""Columns of a terminal."""
 
 MARKS: Mapping[str, str] = {
     "passed": "\u2713",
@@ -345,10 +348,23 @@ def _without_pictures(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 
 def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = [[clip(str(c), 40) for c in columns], *[[clip(shown(v), 40) for v in row] for row in rows[:200]]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    """The rows for a terminal; the last column is folded where the line would be longer than that."""
+    listed = [[str(c) for c in columns], *([shown(v) for v in row] for row in rows[:200])]
+    cells = [[*(clip(value, 40) for value in row[:-1]), clip(row[-1], 200)] for row in listed]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns) - 1)]
+    indent = " " * sum(width + 2 for width in widths)
+    lines = []
+    for row in cells:
+        head = "".join(f"{value:<{width}}  " for value, width in zip(row, widths, strict=False))
+        lines.append(folded_text(row[-1], head, indent) or head)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def folded_text(words: str, head: str = "", indent: str = "") -> str:
+    """A text in lines of a terminal, no word broken: the first line after ``head``, the others after ``indent``."""
+    width = max(PLAIN_WIDTH, len(indent) + 40)
+    return textwrap.fill(
+        words, width, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
@@ -358,42 +374,3 @@ def note(message: str, *, detail: str = "", tone: str = "passed") -> Bundle:
     line = f"{mark(tone)}<span>{text(message, 400)}{extra}</span>"
     body = f'{STYLE}<div class="jbts"><div class="jbts-head">{line}</div></div>'
     return {"text/html": body, "text/plain": f"{message} {detail}".strip()}
-
-
-_KIND_ABOUT = {
-    "locator": 'an element: CSS, //xpath, text=Save, label=Email, role=button[name="Go"], testid=..., A >> B'
-}
-
-
-def help_text(signature: Signature) -> str:
-    """What ``--help`` prints."""
-    about = signature.about
-    lines = [f"%{signature.form}", "", signature.summary]
-    prose = (signature.function.__doc__ or "").partition("\n")[2].partition("Args:")[0].strip()
-    if prose:
-        lines += ["", "\n".join(line.strip() for line in prose.splitlines())]
-    described = [
-        (
-            p.metavar if p.positional else f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(),
-            about.get(p.name) or _KIND_ABOUT.get(p.kind, ""),
-        )
-        for p in signature.parameters
-    ]
-    described += [
-        (f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(), COMMON_ABOUT[p.name])
-        for p in common_options(signature)
-    ]
-    width = min(30, max((len(name) for name, _ in described), default=0))
-    lines += ["", *[f"  {name.ljust(width)}  {sentence}".rstrip() for name, sentence in described]]
-    if signature.body:
-        lines.append(f"\nIn a cell of its own: %%{signature.verb} ..., with {signature.body} below.")
-    return "\n".join(lines)
-
-
-def help_bundle(signature: Signature) -> Bundle:
-    """A verb's help for the notebook."""
-    plain = help_text(signature)
-    return {
-        "text/plain": plain,
-        "text/html": f'{STYLE}<div class="jbts"><pre>{html.escape(plain)}</pre></div>',
-    }

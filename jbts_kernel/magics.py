@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import analysis_card, asynchrony, display, grammar
+from . import analysis_card, asynchrony, display, grammar, verb_help
 from .config import JBTS
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
@@ -138,7 +138,7 @@ class Extension:
                     return None
                 value = self.bench.line(text, cell)
             except HelpWanted as wanted:
-                _publish(display.help_bundle(wanted.signature))
+                _publish(verb_help.help_bundle(wanted.signature))
                 return None
             except UsageProblem as problem:
                 from IPython.core.error import UsageError
@@ -149,7 +149,7 @@ class Extension:
         run.__name__ = signature.verb
         run.__qualname__ = signature.verb
         run.__doc__ = signature.summary
-        run.getdoc = lambda: display.help_text(signature)  # type: ignore[attr-defined]  # what %verb? shows
+        run.getdoc = lambda: verb_help.help_text(signature)  # type: ignore[attr-defined]  # what %verb? shows
         run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
         return run
 

@@ -326,6 +326,11 @@ def events(
 @command("jbts")
 def jbts(bench: Workbench) -> Any:
     """What is running where, and every verb."""
-    rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
+    from ..answers import Shown
+    from ..verb_help import overview
+    from .reference import CHAPTERS
+
     bench.emit(display.table(("part", "state", "detail"), bench.health()))
-    return bench.tabulate(("verb", "does", "kind"), rows)
+    rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
+    bundle = overview([(title, [VERBS[name] for name in names]) for title, names in CHAPTERS])
+    return Shown(bundle, ("verb", "does", "kind"), rows)

@@ -34,6 +34,7 @@ ALLOWED = {
     "notify": GROUND | {"log"},
     "config": GROUND | {"browser", "notify"},
     "display": GROUND,
+    "verb_help": GROUND | {"display"},
     "baselines": GROUND,
     "evidence": GROUND | {"browser", "evidence_page"},
     "evidence_page": GROUND | {"browser", "display"},
