@@ -339,6 +339,8 @@ RUN_SUMMARY = View(
     """,
 )
 
+INTERNAL = (RESULTS, FAULTS)
+"""What the public views are made of, to be made before them."""
 VIEWS = (LATEST, FAILURES, CLUSTERS, FLAKY, SLOWEST, PASS_RATE, AI_USAGE, FINDINGS_OPEN, RUN_SUMMARY)
 """The public views, in the order of the documentation."""
 
@@ -367,7 +369,7 @@ def table_view(table: Relation) -> str:
 def statements() -> list[str]:
     """The statements that make every view, for a database that has ``internal.lines``."""
     made = [table_view(table) for table in TABLES]
-    return made + [f"CREATE OR REPLACE VIEW {view.name} AS {view.sql}" for view in (RESULTS, FAULTS, *VIEWS)]
+    return made + [f"CREATE OR REPLACE VIEW {view.name} AS {view.sql}" for view in (*INTERNAL, *VIEWS)]
 
 
 def public_names() -> tuple[str, ...]:
