@@ -255,15 +255,22 @@ def step_json(r: StepResult) -> dict[str, Any]:
 
 
 def strip(
-    title: str, results: Sequence[StepResult], pictures: Sequence[bytes] = (), *, status: str | None = None
+    title: str,
+    results: Sequence[StepResult],
+    pictures: Sequence[bytes] = (),
+    *,
+    status: str | None = None,
+    under_way: str = "",
 ) -> Bundle:
     """Several steps as rows, with a film strip below; for ``%%steps`` and groups. ``status`` is that of all together,
-    for their heading."""
+    for their heading, and ``under_way`` says what the next one waits for."""
     rows = "".join(
         f"<div>{mark(r.status)}<span>{_title(r)}</span>"
         f'<span class="jbts-time jbts-soft">{duration(r.duration_ms)}</span></div>'
         for r in results
     )
+    if under_way:
+        rows += f'<div class="jbts-soft">{text(under_way)}</div>'
     images = "".join(
         f'<img alt="after step {i + 1}" src="data:image/webp;base64,{base64.b64encode(p).decode("ascii")}">'
         for i, p in enumerate(pictures)
@@ -366,6 +373,11 @@ def folded_text(words: str, head: str = "", indent: str = "") -> str:
     return textwrap.fill(
         words, width, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+def waiting(line: str) -> Bundle:
+    """A step that is not done yet; its card takes this one's place."""
+    return {"text/html": f'{STYLE}<div class="jbts jbts-soft">{text(line)}</div>', "text/plain": line}
 
 
 def note(message: str, *, detail: str = "", tone: str = "passed") -> Bundle:

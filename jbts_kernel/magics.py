@@ -50,6 +50,9 @@ class Extension:
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.only_ci = OnlyCI(shell, self.bench.environ)
+        if interactive(self.bench.environ) and hasattr(shell, "kernel"):
+            self.bench.watch = self.watch
+        self._waiting: Any = None
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}
@@ -191,6 +194,7 @@ class Extension:
         source = info.raw_cell or ""
         parent = getattr(self.shell, "parent_header", None) or {}
         cell_id = (parent.get("metadata") or {}).get("cellId") if isinstance(parent, dict) else None
+        self._waiting = None
         self._verdict = self.bench.recorder.verdict()
         if self.only_ci.leaves_out():
             _publish(display.note(SAID, tone="skipped"))
@@ -224,10 +228,22 @@ class Extension:
 
     def show(self, result: StepResult) -> None:
         """Show a finished step: as a row where many run together, else as a card."""
+        waiting, self._waiting = self._waiting, None
         if self.strips:
             self.strips[-1].add(result)
+        elif waiting is not None:
+            waiting.update(analysis_card.card(result), raw=True)
         else:
             _publish(analysis_card.card(result))
+
+    def watch(self, line: str) -> None:
+        """Say that a step waits, where its card is going to be."""
+        if self.bench.show != self.show:  # it is shown elsewhere
+            return
+        if self.strips:
+            self.strips[-1].wait(line)
+        else:
+            self._waiting = _shown(self._waiting, display.waiting(line))
 
 
 class _Strip:
@@ -250,13 +266,11 @@ class _Strip:
             self.pictures.append(result.thumbnail)
         self._update(display.strip(self.title, self.results, status="running"))
 
-    def _update(self, bundle: Bundle) -> None:
-        from IPython.display import display as show
+    def wait(self, line: str) -> None:
+        self._update(display.strip(self.title, self.results, status="running", under_way=line))
 
-        if self._handle is None:
-            self._handle = show(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
+    def _update(self, bundle: Bundle) -> None:
+        self._handle = _shown(self._handle, bundle)
 
     def finish(self, status: Status) -> None:
         if not self.results or not self.live:
@@ -268,6 +282,16 @@ class _Strip:
         last = self.results[-1]
         if last.status != "passed":
             _publish(analysis_card.card(last))
+
+
+def _shown(handle: Any, bundle: Bundle) -> Any:
+    """Show a bundle in the place of the one before; the handle of that place."""
+    from IPython.display import display as show
+
+    if handle is None:
+        return show(bundle, raw=True, display_id=True)
+    handle.update(bundle, raw=True)
+    return handle
 
 
 def _publish(bundle: Mapping[str, Any]) -> None:

@@ -75,6 +75,8 @@ class Workbench(Answers):
         self.home = home if home is not None else find_home(environ=self.environ)
         self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
         self.show = show
+        self.watch: Callable[[str], None] | None = None
+        """Is told of a step that waits longer than a second, once a second."""
         self.gather: Callable[[str], contextlib.AbstractContextManager[None]] = lambda name: contextlib.nullcontext()
         """Shows the steps of a group under one heading, as long as it is open."""
         self.emit_bundle = None
@@ -275,6 +277,7 @@ class Workbench(Answers):
             marks=lambda: self._marks.setdefault(self.user, Marks()),
             baselines=lambda: self.baselines,
             spent=self.spent,
+            watch=self.watch,
         )
 
     @property

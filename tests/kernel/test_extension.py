@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -112,6 +113,19 @@ def test_a_group_is_shown_under_its_name(shared: Kernel) -> None:
     shared.run("%endtest")
 
 
+def test_a_long_wait_says_so(shared: Kernel) -> None:
+    """After a second a line says what a step waits for; its card takes that place. A quick step has its card alone."""
+    shared.run("%navigate data:text/html,<button%20id=off%20disabled>off</button>")
+    assert len(shared.run("%count #off").bundles) == 1 + 1  # the card and the value
+    waiting, *_, card = shared.run("%click #off --timeout 2.2").bundles
+    said = r"waiting for click #off --timeout 2\.2 \(found, disabled\), \d s of 2\.2 s"
+    assert re.fullmatch(said, waiting["text/plain"])
+    assert card["text/plain"].startswith("! click #off")
+    first, *_, strip, card = shared.run("%%steps\nclick #off --timeout 1.5").bundles
+    assert "1 s of 1.5 s" in first["text/html"]
+    assert "s of 1.5 s" not in strip["text/html"] + card["text/html"]
+
+
 def test_help_ends_nothing(shared: Kernel) -> None:
     """--help shows the verb's reference and the cell goes on."""
     reply = shared.run("%click --help\nprint('after')")
@@ -152,6 +166,7 @@ def test_bad_syntax_is_an_error_for_a_machine(start_kernel: Callable[..., Kernel
         reply = unattended.run(line)
         assert reply.status == "error"
         assert reply.error.startswith("UsageError: ")
+    assert unattended.run("print(jbts.watch)").text.strip() == "None"  # nothing in its outputs but cards
 
 
 def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
