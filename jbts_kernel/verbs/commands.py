@@ -71,7 +71,7 @@ def endtest(bench: Workbench) -> Any:
     return bench.tell(f"test {name!r} {status}", tone=status)
 
 
-@command("browser")
+@command("browser", also="chrome firefox driver")
 def browser(
     bench: Workbench,
     browser_name: str | None = None,
@@ -228,7 +228,7 @@ def accept(bench: Workbench, snapshot: str | None = None) -> Any:
     return bench.tell(f"{len(taken)} baseline{'' if len(taken) == 1 else 's'} accepted", detail=names)
 
 
-@command("query", body="sql")
+@command("query", body="sql", also="sql")
 def query(
     bench: Workbench, sql: Rest, *, limit: int | None = None, chart: Chart | None = None, arrow: bool = False
 ) -> Any:
@@ -326,6 +326,11 @@ def events(
 @command("jbts")
 def jbts(bench: Workbench) -> Any:
     """What is running where, and every verb."""
-    rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
+    from ..answers import Shown
+    from ..verb_help import overview
+    from .reference import CHAPTERS
+
     bench.emit(display.table(("part", "state", "detail"), bench.health()))
-    return bench.tabulate(("verb", "does", "kind"), rows)
+    rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
+    bundle = overview([(title, [VERBS[name] for name in names]) for title, names in CHAPTERS])
+    return Shown(bundle, ("verb", "does", "kind"), rows)
