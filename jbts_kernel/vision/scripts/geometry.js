@@ -188,6 +188,7 @@ function onPurpose(cover, el) {  // a bar, a menu, a dialog, a badge
   return popup(cover) || (floats(cover) && floats(cover) !== floats(el)) || rectOf(cover).width < 48 || moving(cover);
 }
 function hiddenText() {  // a box over a good part of a line, or over whole lines of a text that goes on beside it
+  const shown = new Set(), buried = [];
   let looks = 0;
   for (const b of blocks()) {
     if (looks > 800) break;
@@ -206,9 +207,13 @@ function hiddenText() {  // a box over a good part of a line, or over whole line
         else if (!onPurpose(covers[0], t.el)) { if (covers.length < SPOTS.length) partly = { t, r, cover: covers[0] }; else whole = { t, r, cover: covers[0] }; }
       }
     }
+    if (open) shown.add(b.el);
+    if (whole && !open && !partly) buried.push({ el: b.el, ...whole });
     const one = partly || (open ? whole : null);  // a text that is hidden altogether is a layer behind another
     if (one) report("overlap", one.t.el, `${named(one.cover)} lies over ${named(one.t.el)} and hides part of it`, one.t.text, one.r);
   }
+  const one = buried.find((f) => ["P", "LI"].includes(f.el.nodeName) && !within(f.el.parentElement, f.cover) && [...f.el.parentElement.children].some((e) => e.nodeName === f.el.nodeName && shown.has(e)));
+  if (one) report("overlap", one.t.el, `${named(one.cover)} lies over ${named(one.t.el)} and hides it, and not what stands beside it`, one.t.text, one.r);  // a paragraph among others is no layer
 }
 
 // ---- out of reach ---------------------------------------------------------------------------------------

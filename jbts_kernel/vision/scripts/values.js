@@ -41,9 +41,10 @@ function impossibleValues() {
     if (why) { told.add(v.el); say(v, why); }
   }
   const bad = new RegExp(`(?:^|^only |you have |there are |noch |vous avez )[-\\u2212]\\d+ (?:items?|results?|in stock|left|reviews?|nights?|seats?|products?|people|guests?|(?:days?|hours?|minutes?|tage|stunden) (?:left|remaining|ago|\u00fcbrig)|Tage?\\b)`, "i");
+  const years = new Date().getFullYear() - 1970, since1970 = new RegExp(`(?:^|[\u00b7|,(] ?|ed |seen |login:? )(?:${years - 1}|${years}) (?:years ago|yrs ago)|^vor (?:${years - 1}|${years}) Jahren$|^il y a (?:${years - 1}|${years}) ans$`);
   for (const b of blocks()) {
     if (told.has(b.el) || b.text.length > 120 || isCode(b.el) || documented(b.el) || QUOTED.test(b.text) || prose(b.el)) continue;
-    const why = bad.test(b.text) ? "a quantity is below zero" : OVER_ALL.test(b.text) ? "a share is more than all of it" : NO_DAY.test(b.text) ? "there is no such day" : "";
+    const why = bad.test(b.text) ? "a quantity is below zero" : OVER_ALL.test(b.text) ? "a share is more than all of it" : NO_DAY.test(b.text) ? "there is no such day" : b.text.length < 60 && since1970.test(b.text) && !past ? "a date was never set" : "";
     if (why) say({ el: b.el, label: "price", value: b.text }, why);
   }
 }

@@ -14,7 +14,7 @@ const inQuotes = (text, found) => { const before = text[found.index - 1] || "", 
 // ---- errors -----------------------------------------------------------------------------------------------
 const THROWN = [
   /^(?:[Uu]ncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
-  /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
+  /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /^(?:Error: )?(?:connect |read |write |getaddrinfo )?(?:ECONN(?:REFUSED|RESET)|ENOTFOUND|ETIMEDOUT|ENOENT|EACCES|EPIPE)\b/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
   /^Cannot (?:GET|POST|PUT|DELETE) \/\S*$/, /\bWhitelabel Error Page\b/, /^You have an error in your SQL syntax/i, /^(?:Segmentation fault|panic: )/, /^(?:Unhandled|Uncaught) (?:Runtime )?(?:Error|Exception|rejection)\b/i, /^(?:Error )?HTTP(?:\/\d(?:\.\d)?)? (?:4|5)\d\d\b(?!:\s*[\d.,]+\s*$)/,
   /^(?:[A-Z]\w*(?:Error|Exception)|DoesNotExist|Http404) at \/\S*$/, /\bmatching query does not exist\b/, /\brequest failed with status(?: code)? [45]\d\d\b/i, /\b(?:unexpected token .{1,20} in JSON|is not valid JSON$)/i,
 ];
@@ -102,7 +102,7 @@ const KEY_SNAKE = /^[a-z]{2,}(?:_[a-z0-9]+){2,}$/, FIXED = /^(?:fix(?:ed|es)?|bu
 const DOMAIN = /\.(?:com|org|net|io|dev|app|co|uk|de|fr|eu|gov|edu|js|ts|py|md|txt|json|html?|css|png|jpe?g|svg|pdf|zip|csv|test|example|local)$/i;
 const BARE = [
   new RegExp(`[$\\u20ac\\u00a3\\u00a5]\\s?-?(?:${NONE}|Infinity)\\b`), new RegExp(`\\b(?:${NONE}|Infinity)\\s?(?:%|[$\\u20ac\\u00a3\\u00a5]|\\u00b0)`), new RegExp(`\\b${NONE}\\s*(?:/|of)\\s*(?:\\d|${NONE})`), new RegExp(`\\d\\s*(?:/|of)\\s*${NONE}\\b`),
-  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`),
+  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), /(?:^|: )None,? None$/, new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`),
   new RegExp(`^(?:hello|hi|hey|dear|welcome(?: back)?|thanks|thank you|good (?:morning|evening|afternoon)|(?:signed|logged) in as|by|hallo|bonjour|hola)[,:]?\\s+(?:${NONE}|None)\\b`, "i"),
 ];
 // A sentence of the page with a value missing in its middle; not one about such values.
