@@ -132,9 +132,9 @@ class Bench(Workbench):
 class Tester:
     """Somebody at JupyterLab: opens notebooks, runs cells, points at the picture. Everything waits for itself."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
-        settings = JBTS(environ={}, viewport="1500x1000", broadcaster="off", timeout=40.0, navigation_timeout=60.0)
+    def __init__(self, server: Server, folder: Path, size: str = "1500x1000") -> None:
+        self.server, self.size = server, size
+        settings = JBTS(environ={}, viewport=size, broadcaster="off", timeout=40.0, navigation_timeout=60.0)
         self.bench = Bench(settings, home=folder / ".jbts", environ={})
         self.page: Any = Page(lambda: self.bench)
 
@@ -180,7 +180,7 @@ class Tester:
             found.append(tuple(self.page.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")))
             if press:
                 self.page.click(selector)
-        self.page.window("1500x1000")
+        self.page.window(self.size)
         return found
 
     def point(self, place: tuple[float, float]) -> None:
