@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from . import display
 from .errors import UsageProblem
 
-HIDDEN = ("run_id", "execution_id", "history_id", "step_type")
+HIDDEN = ("run_id", "execution_id", "history_id", "step_id", "step_type")
 """Columns that serve joins, not eyes; ``%query`` shows them."""
+PICTURES = 12
+"""Rows of ``%results failures`` that show their picture; it stays in the notebook."""
 PLAIN_ROWS = 200
 """Rows of an answer where there is no pandas to hold more."""
 
@@ -57,6 +59,7 @@ class Answers:
     recorder: Recorder
     emit_bundle: Callable[[Mapping[str, Any]], None] | None
     next_cell: Callable[[str], None] | None = None
+    unpublished: str
     _pool: BrowserPool | None
 
     if TYPE_CHECKING:
@@ -91,11 +94,22 @@ class Answers:
         bundle = display.table(columns, rows, empty=empty)
         return Shown(bundle, tuple(columns), [tuple(row) for row in rows])
 
-    def answer(self, table: Any, *, empty: str = "no rows", without: Sequence[str] = ()) -> Shown:
-        """A query's answer as a value that shows itself, but for the columns ``without``."""
+    def answer(
+        self,
+        table: Any,
+        *,
+        empty: str = "no rows",
+        without: Sequence[str] = (),
+        instead: Mapping[Any, Any] | None = None,
+    ) -> Shown:
+        """A query's answer as a value that shows itself, but for the columns ``without``, and with what is to be seen
+        ``instead`` of a screenshot's hash."""
         places = [i for i, column in enumerate(table.columns) if column not in without]
         columns = [table.columns[i] for i in places]
         rows = [[row[i] for i in places] for row in table.rows]
+        if instead:
+            place = columns.index("screenshot")
+            rows = [[*row[:place], instead.get(row[place]), *row[place + 1 :]] for row in rows]
         bundle = display.table(columns, rows, empty=empty, truncated=table.truncated)
         return Shown(bundle, tuple(table.columns), list(table.rows))
 
@@ -153,7 +167,20 @@ class Answers:
         elif table.rows:
             self.tell("charts need altair, pandas and vl-convert", detail="pip install 'jbts-kernel[analyst]'")
         empty = _NONE.get(view, "no results yet; run a step")
-        return self.answer(table, empty=empty, without=HIDDEN)
+        pictures = self._pictures(table) if "screenshot" in table.columns else {}
+        without = HIDDEN if pictures else (*HIDDEN, "screenshot")
+        return self.answer(table, empty=empty, without=without, instead=pictures)
+
+    def _pictures(self, table: Any) -> dict[Any, display.Thumbnail | None]:
+        """Small pictures of the first rows by what stands for them, the hash of the content; None for the others."""
+        from .browser import capture
+
+        place = table.columns.index("screenshot")
+        found: dict[Any, display.Thumbnail | None] = {}
+        for digest in dict.fromkeys(row[place] for row in table.rows if row[place]):
+            path = capture.stored(self.home, str(digest), "image/png")
+            found[digest] = _thumbnail(path) if path is not None and len(found) < PICTURES else None
+        return found if any(found.values()) else {}
 
     def health(self) -> list[tuple[str, str, str]]:
         """Part, state and detail of everything this workbench runs; a browser opens a page for it."""
@@ -162,10 +189,10 @@ class Answers:
         results = self.home / "results.duckdb"
         lost = self.log.dropped
         rows = [
-            ("browser", well["status"], "; ".join(filter(None, (_browser_detail(well), self._untold())))),
+            ("browser", well["status"], "; ".join(filter(None, (_browser_detail(well), *self._shortcomings())))),
             ("test", self.recorder.status if execution else "none", execution.test_name if execution else ""),
             ("log", f"{lost} events lost" if lost else "ok", self.log.last_error or str(self.home)),
-            ("store", "published" if results.exists() else "empty", str(results)),
+            ("store", "published" if results.exists() else "empty", self.unpublished or str(results)),
         ]
         if self.settings.broadcaster == "off":
             return [*rows, ("hub", "off", "JBTS.broadcaster is off")]
@@ -175,9 +202,19 @@ class Answers:
         state = "running" if hub else "not running"
         return [*rows, ("hub", state, f"port {hub.port}, pid {hub.pid}" if hub else "%events start")]
 
-    def _untold(self) -> str:
-        """What the browsers that run do not tell."""
-        return "; ".join(dict.fromkeys(browser.untold for browser in self.pool.browsers if browser.untold))
+    def _shortcomings(self) -> list[str]:
+        """What the browsers that run do not tell, and what could not be written down of them."""
+        return [*dict.fromkeys(browser.untold for browser in self.pool.browsers), self.pool.unkept]
+
+
+def _thumbnail(path: Path) -> display.Thumbnail | None:
+    """A stored picture made small; None where it is gone or is none."""
+    from .browser import capture
+
+    try:
+        return display.Thumbnail(capture.thumbnail(path.read_bytes(), 160, 6_000))
+    except OSError:
+        return None
 
 
 def _browser_detail(well: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ elsewhere are named with their one-line help and loaded when they are called.
 
 Exit codes, the same for every command: 0 done (all passed), 1 failures, 2 the command was not understood or
 there was nothing to run, 3 something needed is not there (no browser, no grid, no hub), 130 interrupted.
-An error is one line on stderr that says what to do next.
+An error is one line on stderr that says what to do next; where there is more worth reading it follows, indented.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import click
 
 from . import __version__
 from .errors import BrowserUnavailable, ConfigProblem, HubProblem, JBTSError, UsageProblem
-from .grammar import nearest
+from .grammar import nearest, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -250,7 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"jbts: {message.rstrip('.')}; see {path} --help", err=True)
         sys.exit(error.exit_code)
     except JBTSError as error:
-        click.echo(f"jbts: {error}", err=True)
+        for line in (*f"jbts: {error}".splitlines(), *(f"  {hint}" for hint in error.hints)):
+            click.echo(printable(line), err=True)
         sys.exit(exit_code(error))
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)

@@ -11,6 +11,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -283,16 +284,23 @@ def table(
         head = "".join(f"<th>{text(c)}</th>" for c in columns)
         cells = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in listed)
         body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
-    plain = _plain_table(columns, listed) if listed else empty
+    plain = _plain_table(*_without_pictures(columns, listed)) if listed else empty
     return {
         "text/html": f'{STYLE}<div class="jbts">{title}{body}{note}</div>',
         "text/plain": f"{caption}\n{plain}" if caption else plain,
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture (WebP) as a value of a table, where a table can show it."""
+
+    data: bytes
+
+
 def shown(value: Any) -> str:
     """A value of a table as text."""
-    if value is None:
+    if value is None or isinstance(value, Thumbnail):
         return ""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
@@ -302,9 +310,18 @@ def shown(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, Thumbnail):
+        data = base64.b64encode(value.data).decode("ascii")
+        return f'<td><img alt="the page then" src="data:image/webp;base64,{data}"></td>'
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     kind = " class=n" if number else " class=t" if hasattr(value, "isoformat") else ""
     return f"<td{kind}>{html.escape(shown(value))}</td>"
+
+
+def _without_pictures(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """What of a table is text."""
+    places = [i for i in range(len(columns)) if not any(isinstance(row[i], Thumbnail) for row in rows)]
+    return [columns[i] for i in places], [[row[i] for i in places] for row in rows]
 
 
 def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -15,6 +15,7 @@ from .display import Bundle
 from .errors import StepFailed, UsageProblem
 from .grammar import HelpWanted, Signature
 from .models import StepResult
+from .only_ci import SAID, OnlyCI
 from .origin import assigned_parameters, interactive
 from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
@@ -45,6 +46,7 @@ class Extension:
         self.bench.leaving = self.restarting
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
+        self.only_ci = OnlyCI(shell, self.bench.environ)
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}
@@ -72,6 +74,7 @@ class Extension:
                 self._ours[kind, signature.verb] = registered[kind][signature.verb] = function
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)
+        self.only_ci.load()
         self._exceptions = (shell.custom_exceptions, shell.CustomTB)
         shell.set_custom_exc((UsageError,), self.usage)
         if self.settings not in shell.configurables:
@@ -100,6 +103,7 @@ class Extension:
         for event, function in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
             if function in shell.events.callbacks[event]:
                 shell.events.unregister(event, function)
+        self.only_ci.unload()
         shell.custom_exceptions, shell.CustomTB = self._exceptions
         if self.settings in shell.configurables:
             shell.configurables.remove(self.settings)
@@ -182,6 +186,8 @@ class Extension:
         parent = getattr(self.shell, "parent_header", None) or {}
         cell_id = (parent.get("metadata") or {}).get("cellId") if isinstance(parent, dict) else None
         self._verdict = self.bench.recorder.verdict()
+        if self.only_ci.leaves_out():
+            _publish(display.note(SAID, tone="skipped"))
         self.bench.cell = (getattr(info, "cell_id", None) or cell_id, source_hash(source))
 
     def after_cell(self, result: Any) -> None:

@@ -70,6 +70,7 @@ def draw(answer: Rows, console: Console) -> None:
     """Draw an answer: a line a row, or, where its columns do not fit the terminal, a block a row with a line
     for each column. A last line says how many rows there are. What goes to no terminal is never folded."""
     from rich.table import Table
+    from rich.text import Text
 
     names = [cell(column) for column in answer.columns]
     drawn = [[cell(value) for value in row] for row in answer.rows]
@@ -77,7 +78,9 @@ def draw(answer: Rows, console: Console) -> None:
     if not console.is_terminal:
         console.width = max(console.width, sum(widths))
     # Folding a long text is fine; folding every column into slivers is not.
-    if sum(min(width, _SLIVER) for width in widths) <= console.width or not drawn:
+    if not drawn and sum(widths) > console.width:
+        console.print(Text(", ").join(names))
+    elif sum(min(width, _SLIVER) for width in widths) <= console.width:
         table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
         for index, name in enumerate(names):
             numbers = any(row[index] is not None for row in answer.rows) and all(

@@ -101,6 +101,8 @@ class Workbench(Answers):
         self._told_lost = 0
         self._publication: subprocess.Popen[bytes] | None = None
         self._published_at = 0.0
+        self.unpublished = ""
+        """Why the last publication could not begin, as long as that is so."""
         self._events: Events | None = None
         self._results: Results | None = None
         self._shop: Shop | None = None
@@ -487,8 +489,12 @@ class Workbench(Answers):
     def _publish(self) -> None:
         from .store.publisher import start_publish
 
-        self._publication = start_publish(self.home)
         self._published_at = time.monotonic()
+        try:
+            self._publication = start_publish(self.home)
+            self.unpublished = ""
+        except OSError as problem:  # a full disk: the next one makes up for it
+            self.unpublished = f"cannot be published: {problem.strerror}"
 
     def _publish_soon(self) -> None:
         """After a step: the first generation must exist, and a new one is due now and then."""

@@ -41,11 +41,14 @@ from .pages import ROUTES, Page, Route, Visit
 from .protocol import MAX_MESSAGE
 
 BUSY_S, CROWDED_S = 0.002, 0.01
-"""How soon the log is looked at again after something came: as long as it took to bring it to everybody, which
-leaves half of the time to others and gives a crowd more in one go, and within these bounds."""
+"""How soon the log is looked at again for clients after something came: as long as it took to bring it to everybody,
+which leaves half of the time to others and gives a crowd more in one go, and within these bounds."""
 
-ATTENDED_S, IDLE_S = 0.015, 0.1
-"""The same when nothing has come for a while: with clients that would wait, and without any."""
+ATTENDED_S = 0.015
+"""The same when nothing has come for a while."""
+
+IDLE_S = 0.1
+"""The same without a client: nobody waits, and what is watched by nobody should cost the tests nothing."""
 
 MANY = 64
 """Records found at once after which it is looked again at once: there is a backlog to work off."""
@@ -218,10 +221,12 @@ class Hub:
                 for observer in self.observers:
                     observer.take(batch, replay=False)
                 await asyncio.sleep(0)
-            if records:
+            if not self._exchange.clients:
+                pause = IDLE_S
+            elif records:
                 pause = min(max(BUSY_S, time.monotonic() - began), CROWDED_S)
             else:
-                pause = min(pause * 1.1, ATTENDED_S if self._exchange.clients else IDLE_S)
+                pause = min(pause * 1.1, ATTENDED_S)
             await asyncio.sleep(0 if len(records) >= MANY else pause)
 
     async def _tend(self) -> None:

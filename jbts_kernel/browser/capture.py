@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
+import re
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +92,13 @@ def png_size(data: bytes) -> tuple[int, int]:
     return int(width), int(height)
 
 
+@functools.lru_cache(maxsize=2)
 def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_BYTES) -> bytes:
-    """A small WebP of a picture, at most ``limit`` bytes, for the notebook. Tall pictures are cut."""
+    """A small WebP of a picture, at most ``limit`` bytes, for the notebook. Tall pictures are cut.
+
+    Making it small costs more than all else the kernel does for a step, and an expectation commonly leaves the
+    page as the step before it did, to the byte.
+    """
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as opened:
@@ -110,6 +117,13 @@ def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_B
     return buffer.getvalue()
 
 
+def stored(home: Path, digest: str, mime: str) -> Path | None:
+    """Where the content of this hash is kept; None for a text that is no hash, which may come from elsewhere."""
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        return None
+    return home / "artifacts" / digest[:2] / f"{digest}.{SUFFIXES.get(mime, 'bin')}"
+
+
 def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] | None = None) -> Artifact:
     """Keep bytes under their SHA-256 below ``home/artifacts``; the same bytes are kept once."""
     digest = hashlib.sha256(data).hexdigest()
@@ -120,7 +134,11 @@ def store(home: Path, data: bytes, role: str, mime: str, size: tuple[int, int] |
     else:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(data)
-        part.replace(place)
+        try:
+            part.write_bytes(data)
+            part.replace(place)
+        except OSError:
+            part.unlink(missing_ok=True)  # a disk that is full stays so when what is begun stays
+            raise
     width, height = size or (None, None)
     return Artifact(digest, role, mime, path.as_posix(), len(data), width, height)

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BrowserGone, PoolFull, StepProblem, TabGone
+from ..errors import BrowserGone, BrowserUnavailable, PoolFull, StepProblem, TabGone
 from ..ids import new_id
 from .engine import Browser, Session, driver_errors
 from .faults import first_line
 from .launch import LaunchSpec
 from .lease import Lease
 from .lending import lendable
-from .processes import Process, kill, make_scratch
+from .processes import Process, drop_scratch, kill, make_scratch
 from .reaper import start_watcher
 from .records import Record, Records, User
 
@@ -71,6 +71,8 @@ class BrowserPool:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
         self.max_size = max_size
+        self.unkept = ""
+        """Why where the users stand could not be written down, as long as that is so."""
         self._tell_figures = tell
         self._told: Mapping[str, int] = {}
         self._waiting = 0
@@ -213,9 +215,7 @@ class BrowserPool:
             else:
                 scratch = make_scratch()
                 if self._records is not None and spec.grid is None:
-                    self._begin()
-                    record = Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook)
-                    self._records.write(record)  # before it starts: this process may be killed while it does
+                    record = self._announce(self._records, scratch, spec)
                 browser = Browser.launch(spec, scratch)
         except BaseException:
             if record is not None and self._records is not None:
@@ -256,7 +256,21 @@ class BrowserPool:
             self._watcher = start_watcher(self.home)
         self._records.reap()
 
+    def _announce(self, records: Records, scratch: str, spec: LaunchSpec) -> Record:
+        """Record a browser before it starts, because this process may be killed while it does."""
+        try:
+            self._begin()
+            return records.write(Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook))
+        except OSError as problem:
+            drop_scratch(scratch)
+            raise BrowserUnavailable(
+                f"no browser is started, because {records.folder} cannot be written and nobody would find it when"
+                f" this process dies: {problem.strerror}"
+            ) from problem
+
     def _keep(self, browser: Browser, record: Record) -> None:
+        """Write down what runs. Where that cannot be done now the record of before serves on: it is enough to end
+        the browser by, and the next step tries again."""
         assert self._records is not None
         found = replace(
             record,
@@ -265,7 +279,12 @@ class BrowserPool:
             address=browser.address,
             program=browser.program,
         )
-        self._kept[id(browser)] = self._records.write(found)
+        try:
+            self._kept[id(browser)] = self._records.write(found)
+            self.unkept = ""
+        except OSError as problem:
+            self._kept.setdefault(id(browser), record)
+            self.unkept = f"where its users stand cannot be written down: {problem.strerror}"
 
     def remember(self, sessions: Mapping[str, Session], current: str) -> None:
         """Record where the users stand, for whoever takes their browsers over."""

@@ -91,9 +91,13 @@ class Records:
         record = replace(record, at=time.time())
         place = self._owned(record)
         part = place.with_suffix(".part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(record), file)
-        part.replace(place)
+        try:
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                json.dump(asdict(record), file)
+            part.replace(place)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         return record
 
     def remove(self, record: Record) -> None:

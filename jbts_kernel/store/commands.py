@@ -162,7 +162,8 @@ def ship(target: str | None, data: str | None, prepare: bool) -> None:
     jbts ship quack:HOST:PORT                       a DuckDB that is served by Quack
 
     A folder becomes a data folder like this project's own: JBTS_HOME=TARGET jbts query ..., or jbts import TARGET
-    on another machine. A database gets the tables and views of docs/store.md; pictures stay where they are.
+    on another machine. A database gets the tables and views of docs/store.md; files (pictures, evidence, downloads)
+    stay where they are, and artifacts.path says where in this project's folder that is.
     A Quack server's token is read from JBTS_SHIP_TOKEN, PostgreSQL's password from PGPASSWORD or ~/.pgpass.
     """
     from .centre import TOKEN_VARIABLE, target_of
@@ -179,14 +180,14 @@ def ship(target: str | None, data: str | None, prepare: bool) -> None:
     if central is None:
         click.echo(f"{target}: {_moved(transfer(home(), Path(target)), files=True)}")
     else:
-        click.echo(f"{central.shown}: {_moved(ship_now(home(), central), files=False)}")
+        click.echo(f"{central.shown}: {_moved(ship_now(home(), central), files=False)}; files stay here")
 
 
 @click.command()
 @click.option("--keep", type=_Age(), required=True, help="What is younger stays: 90d, 12h, 4w.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 def prune(keep: float, dry_run: bool) -> None:
-    """Delete executions that ended long ago, their part of the log, and files no row refers to.
+    """Delete executions that ended long ago, with their evidence, their part of the log, and files no row refers to.
 
     \b
     jbts prune --keep 90d

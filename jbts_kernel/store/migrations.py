@@ -39,6 +39,14 @@ def _segment_sizes(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("ALTER TABLE internal.segments ADD COLUMN bytes BIGINT")
 
 
+def _browser_and_rule(connection: duckdb.DuckDBPyConnection) -> None:
+    """What starting a browser took of a step, and the rule a finding came from. The log had both before: of what
+    was published without them they stay NULL, unless the database is deleted and made again from the log."""
+    for table in ("steps_sealed", "steps_unfinished"):
+        connection.execute(f"ALTER TABLE internal.{table} ADD COLUMN browser_ms DOUBLE")
+    connection.execute("ALTER TABLE internal.findings_sealed ADD COLUMN rule VARCHAR")
+
+
 # As they were. What TABLES has beyond them comes from a later migration, never from a change here.
 _FIRST = {
     "runs": (
@@ -98,6 +106,7 @@ _FIRST = {
 MIGRATIONS: tuple[tuple[str, Callable[[duckdb.DuckDBPyConnection], None]], ...] = (
     ("0001-first-tables", _first_tables),
     ("0002-segment-sizes", _segment_sizes),
+    ("0003-browser-and-rule", _browser_and_rule),
 )
 
 

@@ -3,14 +3,16 @@
 An execution goes as a whole, with its steps and all that hangs on them, once it ended before the time given. The
 database is written anew with what stays, so that it gets smaller, and takes the place of the old one like any
 generation does: readers notice nothing. Names of segments stay, so that what was published once is not taken
-for new. A segment is deleted when its last line is that old; where one holds a line on either side it stays, and
-a database that has to be made again from the log has those rows once more, until the next pruning.
+for new. The evidence of an execution and what it downloaded go with it. A segment is deleted when its last line is
+that old; where one holds a line on either side it stays, and a database that has to be made again from the log has
+those rows once more, until the next pruning.
 """
 
 # ruff: noqa: S608  (the SQL here is made of constants of this package and of quoted paths)
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from .publish import STORAGE, ensure, publish
 from .queries import Results
 from .relation import Relation
 from .schema import EXECUTIONS, RUNS, TABLES
+from .transfer import FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,11 @@ def prune(home: Path, keep_s: float, *, dry_run: bool = False, clock: Callable[[
         publish(home, min_segments=0, wait=True, clock=clock, copy=lambda old, new: _copy_newer(old, new, cut))
     try:
         segments, freed = _segments(home, before, dry_run)
-        files, more = _files(home, before, dry_run, cut)
+        left = _left(home, before, dry_run, cut)
+        files = _files(home, before, dry_run, cut)
     except OSError as problem:
         raise StoreProblem(f"old files of {home} could not be deleted: {problem}") from problem
-    return Pruning(int(counts[0]), int(counts[1]), segments, files, freed + more)
+    return Pruning(int(counts[0]), int(counts[1]), segments, left[0] + files[0], freed + left[1] + files[1])
 
 
 def _ended(cut: str) -> str:
@@ -116,6 +120,23 @@ def _segments(home: Path, before: float, dry_run: bool) -> tuple[int, int]:
                 count, size = count + 1, size + found.st_size
                 if not dry_run:
                     path.unlink()
+    return count, size
+
+
+def _left(home: Path, before: float, dry_run: bool, cut: str) -> tuple[int, int]:
+    """Delete what old executions left in folders of their own, evidence and downloads; the number and bytes of its
+    files. What is stored by its content too (a link) frees nothing here."""
+    staying = f" WHERE NOT coalesce({_ended(cut)}, false)" if dry_run else ""
+    kept = {row[0] for row in Results(home).rows(f"SELECT execution_id FROM executions{staying}", limit=1 << 31).rows}
+    count = size = 0
+    for folder in (folder for name in FOLDERS if (home / name).is_dir() for folder in (home / name).iterdir()):
+        if folder.name in kept or folder.is_symlink() or not folder.is_dir():
+            continue
+        found = [path.lstat() for path in folder.rglob("*") if not path.is_dir()]
+        if all(file.st_mtime < before for file in (found or [folder.stat()])):
+            count, size = count + len(found), size + sum(file.st_size for file in found if file.st_nlink == 1)
+            if not dry_run:
+                shutil.rmtree(folder)
     return count, size
 
 

@@ -139,6 +139,11 @@ STEPS: Relation = Relation(
         Column("optional", "BOOLEAN", "Whether its failure lets the test go on and pass."),
         _text("cell_id", "The notebook cell it was run from, where the front end tells."),
         _text("source_hash", "A hash of the line as written."),
+        Column(
+            "browser_ms",
+            "DOUBLE",
+            "The part of duration_ms that starting a browser took; NULL where an older version published the step.",
+        ),
     ),
     key="step_id",
     started_kind="step.started",
@@ -255,6 +260,7 @@ FINDINGS: Relation = Relation(
         _text("evidence", "The text or rule that shows it."),
         Column("grounded", "BOOLEAN", "Whether the page itself bears it out; if not, it never fails a test."),
         _CREATED,
+        _text("rule", "The rule that found it (axe:label, broken-image); NULL where an older version published it."),
     ),
     order="finding_id",
 )

@@ -25,13 +25,16 @@ from .generation import DATABASE
 from .publish import publish
 from .queries import Results
 
+FOLDERS = ("evidence", "downloads")
+"""What lies beside the log and belongs to one execution each, in a folder named after it."""
+
 _CHUNK = 1 << 20
 _ALL = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a transfer did: ``segments`` and ``files`` (pictures and other artifacts) taken over, with their
+    """What a transfer did: ``segments`` and ``files`` (pictures, evidence, downloads) taken over, with their
     ``bytes``; ``known`` segments were there already, ``open_segments`` are still being written."""
 
     segments: int
@@ -42,9 +45,9 @@ class Transfer:
 
 
 def transfer(source: Path, target: Path) -> Transfer:
-    """Take every sealed segment and every artifact of the data folder ``source`` over into ``target``, which
-    is made where missing, and publish there. Raises StoreProblem; what has arrived until then stays, and the
-    next call goes on."""
+    """Take every sealed segment of the data folder ``source``, every artifact and what executions left (``FOLDERS``)
+    over into ``target``, which is made where missing, and publish there. Raises StoreProblem; what has arrived until
+    then stays, and the next call goes on."""
     source, target = Path(source).absolute(), Path(target).absolute()
     if not (source / segment.SPOOL).is_dir():
         raise StoreProblem(
@@ -55,7 +58,7 @@ def transfer(source: Path, target: Path) -> Transfer:
         raise StoreProblem(f"{source} is this project's own data folder; name another one")
     try:
         spool = segment.make_spool(target)
-        files, size = _artifacts(source, target)  # before the rows that name them
+        files, size = _files(source, target)  # before the rows that name them
         sealed, still_open = complete(source)
         taken = 0
         for part in missing(sealed, _held(target)):
@@ -173,14 +176,36 @@ def _copy(path: Path, place: Path, start: int = 0) -> None:
         part.unlink(missing_ok=True)
 
 
-def _artifacts(source: Path, target: Path) -> tuple[int, int]:
-    """Copy the stored files that ``target`` has not; their number and bytes. A file is named by its content."""
+def _files(source: Path, target: Path) -> tuple[int, int]:
+    """Copy the files beside the log that ``target`` has not; their number and bytes. An artifact is named by its
+    content; of what else there is one that grew meanwhile is copied again. What is one file under two names is so
+    there too, if the artifact is there."""
     count = size = 0
-    folder = source / "artifacts"
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        place = target / path.relative_to(source)
-        if path.is_file() and not path.is_symlink() and path.suffix != ".part" and not place.exists():
+    stored: dict[tuple[int, int], Path] = {}
+    for folder in ("artifacts", *FOLDERS):
+        for path in sorted((source / folder).rglob("*")) if (source / folder).is_dir() else ():
+            if path.is_symlink() or not path.is_file() or path.suffix == ".part":
+                continue
+            found, place = path.stat(), target / path.relative_to(source)
+            identity = (found.st_dev, found.st_ino)
+            if folder == "artifacts" and found.st_nlink > 1:
+                stored[identity] = place
+            if place.exists() and (folder == "artifacts" or place.stat().st_size == found.st_size):
+                continue
             place.parent.mkdir(parents=True, exist_ok=True)
-            _copy(path, place)
-            count, size = count + 1, size + path.stat().st_size
+            if not _link(stored.get(identity), place):
+                _copy(path, place)
+                size += found.st_size
+            count += 1
     return count, size
+
+
+def _link(stored: Path | None, place: Path) -> bool:
+    """Give ``stored`` a second name; False where there is none such or no file system for it."""
+    if stored is None or place.exists():
+        return False
+    try:
+        os.link(stored, place)
+    except OSError:
+        return False
+    return True

@@ -3,7 +3,8 @@
 A task runs one attempt exactly as this machine would, in a data folder of its own, and returns the folder's segments,
 pictures and executed notebook as bytes. They are taken over here as ``jbts import`` takes them over: a segment is
 applied once, by its name. A worker that dies in the middle takes what it had recorded with it, and the scheduler runs
-the task on another; the run says so.
+the task on another; the run says so. Ctrl-C reaches the notebooks on their workers: their teardown cells run, and what
+they recorded comes home.
 
 Workers need this package, and either see the notebooks under the same paths or are sent them (then without the files
 beside them). What is set by ``JBTS_`` variables here holds there, too: ``JBTS_GRID_URL`` for the browsers, above all.
@@ -15,14 +16,16 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import JBTSError, UsageProblem
+from ..store.transfer import FOLDERS
 from .interruption import Interruption
 from .outcome import Attempt
+from .residence import interrupt, leave, residence
 from .selection import Case
 from .turns import NotBegun
 from .verdict import Verdict, one_line
@@ -32,9 +35,7 @@ LOOK_AGAIN = 0.5
 _SENT = ("JBTS_", "SELENIUM_HUB_URL")
 _OWN = frozenset({"JBTS_HOME", "JBTS_LENDER", "JBTS_WARM", "JBTS_BROADCASTER", "JBTS_NOTIFY"})
 """Variables that mean something of this machine."""
-_FOLDERS = ("evidence", "downloads")
-"""What lies beside the log and belongs to one execution each."""
-_BROUGHT = ("spool", "artifacts", "runs", *_FOLDERS)
+_BROUGHT = ("spool", "artifacts", "runs", *FOLDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Cluster:
         UsageProblem: there is no scheduler at the address, it has no workers, or ``dask.distributed`` is missing.
     """
 
-    def __init__(self, address: str, home: Path, run_id: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, address: str, home: Path, run_id: str, environ: Mapping[str, str], *, warm: bool) -> None:
         try:
             from distributed import Client
         except ImportError:
@@ -89,13 +90,26 @@ class Cluster:
         self._home = home
         self._run_id = run_id
         self._environ = {k: v for k, v in environ.items() if k.startswith(_SENT) and k not in _OWN}
+        if not warm:
+            self._environ["JBTS_WARM"] = "0"
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
 
     def __enter__(self) -> Cluster:
         return self
 
     def __exit__(self, *about: object) -> None:
+        self._tell(leave)
         self._client.close()
+
+    def _tell(self, what: Callable[..., Coroutine[Any, Any, None]], *about: object) -> None:
+        """Have every worker do something for this run, without waiting until it is done. One that cannot be reached
+        is lost, which is noticed elsewhere."""
+        if self._telling.acquire(blocking=False):
+            try:
+                self._client.run(what, self._run_id, *about, wait=False, on_error="ignore")
+            finally:
+                self._telling.release()
 
     def attempt(
         self,
@@ -105,8 +119,12 @@ class Cluster:
         timeout: float | None,
         cell_timeout: float | None,
         interruption: Interruption,
-    ) -> Attempt:
-        """Make an attempt on some worker and bring home what it recorded. Raises :class:`NotBegun`."""
+    ) -> Attempt | Verdict:
+        """Make an attempt on some worker and bring home what it recorded; the verdict alone where nothing comes.
+
+        Raises:
+            NotBegun: the run was asked to end before it began.
+        """
         try:
             notebook = case.path.read_bytes()
         except OSError:
@@ -118,13 +136,16 @@ class Cluster:
         future.add_done_callback(lambda _: done.set())
         while not done.wait(LOOK_AGAIN):
             if interruption.level:
+                self._tell(interrupt, interruption.level)  # again and again: it may be on its way to another worker
+            if interruption.level > 1:
                 future.cancel()
-                raise NotBegun("the run ended before it was done elsewhere")
+                return Verdict("aborted", "interrupted, and not waited for on its worker", None, "KeyboardInterrupt")
         if future.status != "finished":
             reason = one_line(future.exception())
-            verdict = Verdict("error", f"no worker finished it: {reason}", None, "WorkerLost", infrastructure=True)
-            return Attempt(number, verdict, 0.0, 0.0)
-        parcel: Parcel = future.result()
+            return Verdict("error", f"no worker finished it: {reason}", None, "WorkerLost", infrastructure=True)
+        parcel: Parcel | None = future.result()
+        if parcel is None:
+            raise NotBegun("the run ended before it began")
         return self._unpack(parcel)
 
     def _unpack(self, parcel: Parcel) -> Attempt:
@@ -139,9 +160,6 @@ class Cluster:
                     raise JBTSError(f"a worker sent a file that does not belong into a data folder: {name!r}")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
-            for name in _FOLDERS:
-                if (incoming / name).is_dir():
-                    shutil.copytree(incoming / name, self._home / name, dirs_exist_ok=True)
             with self._lock:  # one publication at a time
                 transfer(incoming, self._home)
             executed = None
@@ -164,8 +182,9 @@ class Cluster:
         ]
 
 
-def perform(order: Order) -> Parcel:
-    """On a worker: make the attempt in a data folder of its own, and pack what it left there."""
+def perform(order: Order) -> Parcel | None:
+    """On a worker: make the attempt in a data folder of its own, and pack what it left there. None where the run was
+    asked to end before."""
     from distributed import get_worker
 
     from .runner import one_by_one
@@ -173,13 +192,16 @@ def perform(order: Order) -> Parcel:
     worker: Any = get_worker()
     told = {"case": order.case.name, "number": order.number, "worker": worker.address}
     worker.log_event(f"jbts-{order.run_id}", told)
-    with tempfile.TemporaryDirectory(prefix="jbts-", dir=worker.local_directory, ignore_cleanup_errors=True) as place:
+    temporary = tempfile.TemporaryDirectory(prefix="jbts-", dir=worker.local_directory, ignore_cleanup_errors=True)
+    with residence(order.run_id) as here, temporary as place:
+        if here.interruption.level:
+            return None
         home, case = Path(place) / ".jbts", order.case
         if not (case.path.is_file() and case.path.read_bytes() == order.notebook):
             path = Path(place) / case.path.name
             path.write_bytes(order.notebook)
             case = replace(case, path=path)
-        environ = {**os.environ, **order.environ, "JBTS_WARM": "0", "JBTS_BROADCASTER": "off"}
+        environ = {**os.environ, **order.environ, "JBTS_BROADCASTER": "off"}
         with one_by_one(
             home,
             order.run_id,
@@ -188,6 +210,8 @@ def perform(order: Order) -> Parcel:
             timeout=order.timeout,
             cell_timeout=order.cell_timeout,
             environ=environ,
+            interruption=here.interruption,
+            warmth=here.warmth(worker.local_directory, environ, worker.state.nthreads),
         ) as attempt:
             made = attempt(case, order.number)
         files = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -87,7 +86,9 @@ class _Parameter(click.ParamType[tuple[str, Any]]):
 )
 @click.option("--warm/--no-warm", default=None, help="Fork kernels and lend warm browsers, where that can be done.")
 @click.option("--update-baselines", is_flag=True, help="Snapshots that differ, or have no baseline yet, become it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and nothing else.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what happens, one JSON object a line; the last is the result."
+)
 @click.option("-q", "--quiet", is_flag=True, help="One line for each notebook that did not pass.")
 def run_command(
     paths: tuple[str, ...],
@@ -116,12 +117,14 @@ def run_command(
     Exit status: 0 all passed, 1 failures, 2 usage or nothing to run, 3 infrastructure (no browser, no
     kernel), 130 interrupted.
     """
-    # Importing what checks a notebook's schema compiles a grammar of international addresses, which takes most of a
-    # second and which no notebook's schema needs. Without it they go unchecked, in this command's own process.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    # Importing what checks a notebook's schema compiles a grammar of international addresses and two more, which takes
+    # most of a second and which no notebook's schema needs. Without them they go unchecked, in this command's process.
+    for needless in ("isoduration", "rfc3987_syntax", "uri_template"):
+        sys.modules.setdefault(needless, None)  # type: ignore[arg-type]
     from ..config import find_home
     from .expectation import expected
-    from .progress import Lines, Live, Progress, Silent
+    from .json_lines import JSONLines
+    from .progress import Lines, Live, Progress
     from .runner import run
     from .settings import find_settings
 
@@ -129,9 +132,9 @@ def run_command(
         _refuse("name the notebooks to run, or a folder that holds some: jbts run notebooks/", USAGE)
     progress: Progress
     if as_json:
-        progress = Silent()
+        progress = JSONLines(_line)
     elif quiet or not sys.stdout.isatty():
-        progress = Lines(lambda line: click.echo(line), quiet=quiet)
+        progress = Lines(_line, quiet=quiet)
     else:
         from rich.console import Console
 
@@ -169,8 +172,6 @@ def run_command(
     finally:
         if isinstance(progress, Live):
             progress.close()
-    if as_json:
-        click.echo(json.dumps(result.document(), indent=1, default=str))
     sys.exit(result.exit_code)
 
 
@@ -229,6 +230,14 @@ def export_command(notebook: Path, output: Path | None, force: bool) -> None:
     for cell, reason in exported.missing:
         click.echo(f"jbts: cell {cell} could not be exported: {reason}", err=True)
     sys.exit(FAILURES if exported.missing else 0)
+
+
+def _line(text: str) -> None:
+    """Print a line. Where nobody reads any more (``| head``) the run goes on, and its results are kept."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message: str, status: int) -> None:

@@ -31,6 +31,11 @@ class Interruption:
         for watcher in watchers:
             watcher()
 
+    def reach(self, level: int) -> None:
+        """Ask until it is at this level, for whoever is told of it more than once."""
+        while self.level < min(level, 2):
+            self.ask()
+
     @contextmanager
     def watched(self, watcher: Callable[[], None]) -> Iterator[None]:
         """Call ``watcher`` (from any thread) whenever somebody asks; at once if somebody already has."""

@@ -32,6 +32,22 @@ class Attempt:
     steps: tuple[str, ...] = ()
     notes: tuple[StepNote, ...] = ()
 
+    def document(self) -> dict[str, Any]:
+        """The attempt as a JSON value."""
+        verdict = self.verdict
+        return {
+            "attempt": self.number,
+            "status": verdict.status,
+            "message": verdict.message,
+            "error_type": verdict.error_type,
+            "cell": verdict.cell,
+            "infrastructure": verdict.infrastructure,
+            "started_at": self.started_at,
+            "duration_ms": round(self.duration_ms, 1),
+            "executed": str(self.executed) if self.executed else None,
+            "executions": list(self.executions),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
@@ -78,6 +94,24 @@ class CaseResult:
     def duration_ms(self) -> float:
         return sum(attempt.duration_ms for attempt in self.attempts)
 
+    def document(self) -> dict[str, Any]:
+        """The test as a JSON value, with its attempts."""
+        case = self.case
+        return {
+            "name": case.name,
+            "test_name": case.test_name,
+            "notebook": case.notebook,
+            "browser": case.browser,
+            "parameters": dict(case.parameters),
+            "tags": list(case.tags),
+            "status": self.status,
+            "message": self.verdict.message,
+            "quarantine": case.quarantine,
+            "differences": list(self.differences),
+            "duration_ms": round(self.duration_ms, 1),
+            "attempts": [attempt.document() for attempt in self.attempts],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
@@ -122,7 +156,7 @@ class SuiteResult:
         return ALL_PASSED if any(result.status != "skipped" for result in self.results) else USAGE
 
     def document(self) -> dict[str, Any]:
-        """The run as one JSON value: what ``--json`` prints and ``runs/RUN_ID/run.json`` keeps."""
+        """The run as one JSON value: the last line of ``--json``, and what ``runs/RUN_ID/run.json`` keeps."""
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -135,39 +169,5 @@ class SuiteResult:
             "report": str(self.report) if self.report else None,
             "junit": str(self.junit) if self.junit else None,
             "notes": list(self.notes),
-            "tests": [_test(result) for result in self.results],
+            "tests": [result.document() for result in self.results],
         }
-
-
-def _test(result: CaseResult) -> dict[str, Any]:
-    case = result.case
-    return {
-        "name": case.name,
-        "test_name": case.test_name,
-        "notebook": case.notebook,
-        "browser": case.browser,
-        "parameters": dict(case.parameters),
-        "tags": list(case.tags),
-        "status": result.status,
-        "message": result.verdict.message,
-        "quarantine": case.quarantine,
-        "differences": list(result.differences),
-        "duration_ms": round(result.duration_ms, 1),
-        "attempts": [_attempt(attempt) for attempt in result.attempts],
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    verdict = attempt.verdict
-    return {
-        "attempt": attempt.number,
-        "status": verdict.status,
-        "message": verdict.message,
-        "error_type": verdict.error_type,
-        "cell": verdict.cell,
-        "infrastructure": verdict.infrastructure,
-        "started_at": attempt.started_at,
-        "duration_ms": round(attempt.duration_ms, 1),
-        "executed": str(attempt.executed) if attempt.executed else None,
-        "executions": list(attempt.executions),
-    }

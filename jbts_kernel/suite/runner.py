@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect, missing_parameters
 from .turns import NotBegun, Turns
 from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
-from .warmth import COLD, warm
+from .warmth import COLD, Warmth, warm
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def run(
         environ, clock: stand in for the environment kernels inherit, and for the time.
         warm_starts: fork kernels from a warm process and lend them warm browsers, where that can be done; if left
             out, unless ``JBTS_WARM=0``.
-        dask: the address of a Dask scheduler whose workers run the notebooks, as many at a time as they have threads.
+        dask: the address of a Dask scheduler whose workers run the notebooks, as many at a time as they have threads,
+            and warm up as this machine would.
 
     Raises:
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
@@ -120,17 +122,18 @@ def run(
     suite.environ, suite.clock = environ, clock
     started_at, began = clock(), time.perf_counter()
     account = Account(home, run_id, folder, parameters, log, environ, clock)
+    warms = environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts
     if dask is not None:
         from .cluster import Cluster
 
-        suite.cluster = Cluster(dask, home, run_id, environ)
+        suite.cluster = Cluster(dask, home, run_id, environ, warm=warms)
     account.begin()
     try:
         with contextlib.ExitStack() as stack:
             if suite.cluster is not None:
                 stack.enter_context(suite.cluster)
                 workers = suite.cluster.size
-            elif environ.get("JBTS_WARM") != "0" if warm_starts is None else warm_starts:
+            elif warms:
                 said = suite.folder_of_run / "forkserver.log"
                 suite.warmth = stack.enter_context(warm(home, environ, cases, workers, said))
             stack.enter_context(asked.on_signals())
@@ -166,17 +169,19 @@ def one_by_one(
     timeout: float | None = None,
     cell_timeout: float | None = CELL_TIMEOUT,
     environ: Mapping[str, str] | None = None,
+    interruption: Interruption | None = None,
+    warmth: Warmth | None = None,
 ) -> Iterator[Callable[[Case, int], Attempt]]:
-    """For whoever decides elsewhere which notebook comes next and whether it is tried again, as pytest does:
-    a function that runs one attempt at a case, exactly as :func:`run` does.
+    """For whoever decides elsewhere which notebook comes next and whether it is tried again, as pytest and the
+    workers of a cluster do: a function that runs one attempt at a case, exactly as :func:`run` does.
 
-    The run itself is the caller's: :class:`.account.Account`. Ctrl-C winds the notebook up, teardown cells
-    included, and raises KeyboardInterrupt then.
+    The run itself is the caller's: :class:`.account.Account`. Without ``interruption`` Ctrl-C winds the notebook up,
+    teardown cells included, and raises KeyboardInterrupt then. What is warm is the caller's, too, if given.
     """
     _prepare_papermill()
     environ = os.environ if environ is None else environ
     log = Log(home)
-    asked = Interruption()
+    asked = interruption or Interruption()
     suite = _Suite(
         home, run_id, folder, dict(parameters or {}), log, Silent(), asked, 0, 0, timeout or None, cell_timeout or None
     )
@@ -184,6 +189,8 @@ def one_by_one(
     suite.folder_of_run.mkdir(parents=True, exist_ok=True)
 
     def attempt(case: Case, number: int) -> Attempt:
+        if interruption is not None:
+            return suite.attempt(case, number)
         with asked.on_signals():
             made = suite.attempt(case, number)
         if asked.level:
@@ -192,7 +199,9 @@ def one_by_one(
 
     try:
         with contextlib.ExitStack() as stack:
-            if environ.get("JBTS_WARM") != "0":
+            if warmth is not None:
+                suite.warmth = warmth
+            elif environ.get("JBTS_WARM") != "0":
                 said = suite.folder_of_run / f"forkserver.{os.getpid()}.log"
                 suite.warmth = stack.enter_context(warm(home, environ, (), 1, said))
             stack.enter_context(suite.watch)
@@ -260,7 +269,7 @@ class _Suite:
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
-        _prepare_papermill()
+        _prepare_papermill(without=("pyarrow",))  # with which it could read from Hadoop, for a tenth of a second
         workers, beside = max(1, workers), 0
         if self.warmth.server is not None:
             # One more than may run: the next kernel comes up, and the last one ends, beside the notebook that runs.
@@ -310,11 +319,15 @@ class _Suite:
 
     def attempt(self, case: Case, number: int) -> Attempt:
         """Run a case once, and see to it that it is in the store as what it was. Raises :class:`NotBegun`."""
+        started_at, since = self.clock(), time.perf_counter()
         if self.cluster is not None:
             self.progress.started(case, number)
             limits = self.timeout, self.cell_timeout
-            return self.cluster.attempt(case, number, self.parameters, *limits, self.interruption)
-        started_at, since = self.clock(), time.perf_counter()
+            made = self.cluster.attempt(case, number, self.parameters, *limits, self.interruption)
+            if isinstance(made, Attempt):
+                return made
+            rows = self.ledger.settle(case, number, made, started_at, ())
+            return Attempt(number, made, started_at, (time.perf_counter() - since) * 1000, executions=rows)
         output = self.folder_of_run / f"{case.slug}{f'.attempt{number}' if number > 1 else ''}.ipynb"
         pids: list[int] = []
         begun = False
@@ -390,6 +403,8 @@ class _Suite:
             pass  # the executed notebook says more, and papermill raises for expected errors too
         except KernelNotStarted as problem:
             output.unlink(missing_ok=True)  # papermill saves before it begins
+            if self.interruption.level and self.turns is not None:
+                raise NotBegun("the run ended before it began") from None  # it came up ahead of its turn
             if self.interruption.level:
                 return Verdict("aborted", one_line(problem), error_type="KeyboardInterrupt"), None
             return not_started(str(problem)), None
@@ -462,11 +477,25 @@ def _expected(notebook: NotebookNode | None) -> set[str]:
     return {source_hash(c.source) for c in cells} | {c.id for c in cells if c.get("id")}
 
 
-def _prepare_papermill() -> None:
+@contextmanager
+def _unimported(names: Sequence[str]) -> Iterator[None]:
+    """What is imported inside takes these modules for missing, unless they are here already."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+def _prepare_papermill(without: Sequence[str] = ()) -> None:
     """Import papermill here, once, before threads would; and know the engine also where nothing is
     installed."""
     from nbformat.warnings import MissingIDFieldWarning
-    from papermill.engines import papermill_engines
+
+    with _unimported(without):
+        from papermill.engines import papermill_engines
 
     papermill_engines.register(NAME, JBTSEngine)
     # What papermill warns of (a parameter no cell declares) would go through the live display.

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from jbts_kernel import answers
+from jbts_kernel.browser.capture import store
 from jbts_kernel.config import JBTS
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.frames import PAGE, Answer
@@ -306,6 +307,27 @@ def test_results_of_nothing_draw_nothing(sit: Sit, home: Path, view: str) -> Non
     """Without results there is one sentence and no chart."""
     bench = sit()
     assert len(bench(f"results {view}")) == 0 and bench.shown == []
+
+
+def test_failures_show_their_pictures(sit: Sit, recorded: Path) -> None:
+    """A small picture stands where the hash would, in the notebook and not in plain text; without a single picture
+    there is no such column, and a hash that is none is no way to another file."""
+    bench = sit()
+    table = bench("results failures")
+    assert "screenshot" in table.columns and "screenshot" not in table._repr_mimebundle_()["text/html"]
+    buffer = io.BytesIO()
+    Image.new("RGB", (1280, 800), "teal").save(buffer, "PNG")
+    kept = store(recorded, buffer.getvalue(), "failure", "image/png")
+    log = Log(recorded)
+    for number, digest in enumerate((kept.artifact, "b" * 64, "../../secret")):
+        failed = {"status": "failed", "error_type": "E", "screenshot": digest}
+        log.emit(Event("step.finished", failed, "r", f"p{number}", f"p{number}"),
+                 Event("execution.finished", failed, "r", f"p{number}"))  # fmt: skip
+    log.close()
+    shown = bench("results failures")._repr_mimebundle_()
+    assert shown["text/html"].count("data:image/webp;base64,") == 1 and "<th>screenshot</th>" in shown["text/html"]
+    assert kept.artifact not in shown["text/html"] and "secret" not in shown["text/html"]
+    assert "screenshot" not in shown["text/plain"]
 
 
 def test_the_dashboard_works_empty(sit: Sit, home: Path) -> None:

@@ -88,11 +88,12 @@ def cases(path: Path) -> Counter[str]:
 
 def test_plain_shell(project: Path, shell: Shell) -> None:
     """Each command of the section and the one that exports, in one folder: results, files, exit codes."""
-    run, some, judge = blocks("sh", "Plain shell")
+    run, some, judge, follow = blocks("sh", "Plain shell")
     shell(run)
     assert set(cases(project / "junit.xml")) == NAMES
     assert (project / "report" / "index.html").is_file()
     assert "2 passed" in shell(some)
+    assert shell(follow.replace("| python ", f"| {shlex.quote(sys.executable)} ")) == "{'passed': 2}\n"
     (project / "suite" / "login.ipynb").write_text("{")
     assert shell(judge).rstrip().endswith("see the report")
 

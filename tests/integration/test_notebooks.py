@@ -6,8 +6,13 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +20,11 @@ from typing import Any
 import nbformat
 import pytest
 
+from jbts_kernel.browser.launch import LaunchSpec
+from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.demo import Shop
+from jbts_kernel.log import Log
+from jbts_kernel.models import Event
 from jbts_kernel.store.queries import Results
 from jbts_kernel.verbs import VERBS
 
@@ -109,15 +118,91 @@ def test_notebook_is_kept_clean(notebook: Path) -> None:
             assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
+@pytest.fixture
+def voila(jupyter_path: Path, home: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of dashboard.ipynb, served by Voila for the project in ``tmp_path`` as its docs say."""
+    (tmp_path / "notebooks").mkdir()
+    home.mkdir()
+    shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", tmp_path / "notebooks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["voila", "notebooks/dashboard.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}"]
+    surroundings = {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(jupyter_path), "JBTS_BROADCASTER": "off"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
+        env={**os.environ, **surroundings, "IPYTHONDIR": str(tmp_path / "ipython")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = server.stderr
+    assert said is not None
+    lines = list(iter(said.readline, f"http://127.0.0.1:{port}/\n"))  # which it says when it listens
+    assert "" not in lines[-1:], lines
+    rest = threading.Thread(target=said.read)  # a full pipe would stop it
+    rest.start()
+    yield f"http://127.0.0.1:{port}/"
+    server.terminate()
+    server.wait(30)
+    rest.join(30)
+    said.close()
+
+
+@pytest.mark.browser
 @pytest.mark.kernel
 @pytest.mark.slow
-def test_the_dashboard_runs_on_nothing(papermill: Any) -> None:
-    """dashboard.ipynb passes in an empty project, shows something in every cell, and keeps no widget."""
-    ran = papermill(ROOT / "notebooks" / "dashboard.ipynb")
-    assert ran.code == 0, ran.said
-    shown = [ran.cells[name] for name in ("dashboard", "latest", "failures", "flaky", "slowest", "usage")]
-    assert all(cell["outputs"] for cell in shown)
-    assert "application/vnd.jupyter.widget-view+json" not in json.dumps(shown)
+@pytest.mark.timeout(240)
+def test_the_dashboard_is_a_page_for_others(voila: str, home: Path) -> None:
+    """Served by Voila, dashboard.ipynb shows a project without results and one with them: every cell says or draws
+    something, pictures have arrived, and there is no code, no widget that needs a kernel and no error."""
+    sections = ["How the tests are doing", "Latest", "Failures", "Steadiness", "Speed", "What AI calls used"]
+    with closing(BrowserPool()) as pool, pool.lease(LaunchSpec(viewport=(1280, 900))) as session:
+        for charts in (0, 5):
+            if charts:
+                recorded(home)
+            session.driver.get(voila)
+            seen = session.driver.execute_async_script(PAGE)
+            assert [title.rstrip("\u00b6") for title in seen["titles"]] == sections
+            assert seen["outputs"] == 6, "each cell shows something, and the setup nothing"
+            assert (seen["bad"], seen["widgets"], seen["code"]) == ([], 0, 0)
+            assert len(seen["pictures"]) == charts and all(width > 100 for width in seen["pictures"])
+            assert ("no results yet" in seen["text"], "Pay ${x} <img" in seen["text"]) == (not charts, bool(charts))
+
+
+PAGE = """
+const done = arguments[arguments.length - 1], all = (css) => [...document.querySelectorAll(css)];
+const look = () => {
+  const shown = all(".jp-OutputArea-output").filter((e) => e.offsetHeight);
+  const arrived = all("img").every((image) => image.complete);
+  if (shown.length < 6 || !arrived) return setTimeout(look, 50);
+  done({
+    titles: all(".jp-RenderedMarkdown :is(h1, h2)").map((h) => h.innerText.trim()), text: document.body.innerText,
+    outputs: all(".jp-CodeCell").filter((cell) => cell.querySelector(".jp-OutputArea-output")).length,
+    bad: all("[data-mime-type*='stderr'],[data-mime-type*='error']").map((e) => e.innerText),
+    widgets: all(".jupyter-widgets").length, code: all(".jp-InputArea-editor").length,
+    pictures: all("img").map((img) => img.naturalWidth),
+  });
+};
+look();
+"""
+
+
+def recorded(home: Path) -> None:
+    """A week of a test with a hostile name, which changes its mind, and an AI call a day."""
+    log = Log(home)
+    for day in range(7):
+        ts, test, status = time.time() - day * 86_400, "Pay ${x} <img src=x>", "failed" if day % 2 else "passed"
+        wrong = {"error_type": "E", "error_message": "boom", "error_fingerprint": "f"} if day % 2 else {}
+        about = {"test_name": test, "history_id": "h", "attempt": 1, "started_at": ts, "duration_ms": 1500.0}
+        step = {"verb": "click", "name": "Pay", "status": status, "started_at": ts, "duration_ms": 10.0 + day}
+        call = {"analysis_id": f"a{day}", "provider": "openai", "model": "m", "status": "ok", "input_tokens": 5}
+        log.emit(
+            Event("step.finished", step | wrong, f"r{day}", f"e{day}", f"s{day}", ts=ts),
+            Event("analysis", call, f"r{day}", f"e{day}", f"s{day}", ts=ts),
+            Event("execution.finished", about | wrong | {"status": status}, f"r{day}", f"e{day}", ts=ts),
+        )
+    log.close()
 
 
 @each

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as Xml
 
-import nbformat
 import pytest
 
 from jbts_kernel.store.queries import Results
+
+from .written import notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "tests" / "site"
@@ -44,22 +45,23 @@ def test_nothing_of_this_process_has_changed():
 def test_slow():
     pass
 """
+UNREGISTERED = """
+import pytest
 
-
-MAY_FAIL = ("with jbts.group('may fail'):\n    1 / 0", "raises-exception")
-
-
-def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
-    """Write a notebook; a cell is its source, or its source and its tags."""
-    made = []
-    for number, cell in enumerate(cells):
-        source, *tags = (cell,) if isinstance(cell, str) else cell
-        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    found = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "jbts": about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(found, path)
-    return path
+@pytest.mark.smokee
+def test_it(): pass
+"""
+MANY = """
+import contextlib, io, json, sys, pytest
+told = []
+for words in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(words)
+    told.append([int(code), said.getvalue()])
+json.dump(told, sys.stdout)
+"""
+"""Several runs of pytest in one process, which has imported everything once."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,13 @@ class Ran:
         return [line for line in self.said.splitlines() if "::" in line]
 
 
-Run = Callable[..., Ran]
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an ordinary test file and notebooks, one of each kind."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pytest.ini").write_text(INI)
     (folder / "test_zz_ordinary.py").write_text(ORDINARY)
+    (folder / "unregistered.py").write_text(UNREGISTERED)
     notebook(
         folder / "shop" / "good.ipynb",
         "%load_ext jbts_kernel",
@@ -93,7 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebook(
         folder / "shop" / "page.ipynb",
         "%load_ext jbts_kernel",
-        f"%navigate {(SITE / 'buttons.html').as_uri()}",
+        f"%navigate {(SITE / 'buttons.html').as_uri()}\n%expect h1 aria",
         '%click "#nowhere" --continue-on-failure --timeout 0.2',
         '%expect title "Something else" --timeout 0.3',
         tags=["ui"],
@@ -115,82 +115,68 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def run(project: Path) -> Run:
-    """Run pytest in the project, with its results in a folder of their own below it."""
-
-    def started(*words: str, home: str = "home") -> Ran:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words],
-            cwd=project,
-            env={**environ, "JBTS_HOME": str(project / home), "JBTS_BROADCASTER": "off", "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=220,
-        )
-        return Ran(done.returncode, done.stdout + done.stderr)
-
-    return started
+def start(project: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A Python in the project, with its results in a folder below it, as CI has it."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    told = {"JBTS_HOME": str(project / "home"), "JBTS_BROADCASTER": "off", "COLUMNS": "200", "CI": "true"}
+    return subprocess.run(
+        [sys.executable, *words], cwd=project, env=environ | told | more, capture_output=True, text=True, timeout=220
+    )
 
 
-def test_notebooks_are_collected_as_jbts_run_selects_them(run: Run) -> None:
-    """Folders are searched, what is no test is left out unless it is named, sets of values are items, and ordinary
-    tests stay what they are."""
-    ordinary = ["test_zz_ordinary.py::test_nothing_of_this_process_has_changed", "test_zz_ordinary.py::test_slow"]
-    users = [f"users.ipynb::users[{name}]" for name in ("ada", "eve")]
-    shop = [f"shop/{name}.ipynb::{name}" for name in ("broken", "flaky", "good", "page")]
-    assert sorted(run("--collect-only", "-q").items) == sorted([*shop, *users, *ordinary])
-    assert run("--collect-only", "-q", "notes.ipynb").items == ["notes.ipynb::notes"]
-    assert run("--collect-only", "-q", "users.ipynb", "--jbts-param", "user=ada").items == ["users.ipynb::users"]
-    named = run("--collect-only", "-q", "shop/good.ipynb", "--jbts-browser", "chrome", "--jbts-browser", "Edge").items
-    assert named == ["shop/good.ipynb::good[chrome]", "shop/good.ipynb::good[edge]"]
+def each(project: Path, *runs: str) -> list[Ran]:
+    """Several runs of pytest, one after the other."""
+    done = start(project, "-c", MANY, json.dumps([shlex.split(line) for line in runs]), JBTS_WARM="0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [Ran(code, said) for code, said in json.loads(done.stdout)]
 
 
-@pytest.mark.parametrize(
-    ("words", "items"),
-    [
-        (["-m", "smoke"], 3),  # the notebook's tags
-        (["-m", "nightly or slow", "-k", "lamp or ordinary"], 2),  # the tags and the name of a test in it
-        (["users.ipynb::users[eve]"], 1),
+ALL = [
+    *(f"shop/{name}.ipynb::{name}" for name in ("broken", "flaky", "good", "page")),
+    *(f"test_zz_ordinary.py::{name}" for name in ("test_nothing_of_this_process_has_changed", "test_slow")),
+    *(f"users.ipynb::users[{name}]" for name in ("ada", "eve")),
+]
+COLLECTED = {
+    "": ALL,
+    "notes.ipynb": ["notes.ipynb::notes"],
+    "users.ipynb --jbts-param user=ada": ["users.ipynb::users"],
+    "shop/good.ipynb --jbts-browser chrome --jbts-browser Edge": [
+        "shop/good.ipynb::good[chrome]", "shop/good.ipynb::good[edge]",
     ],
-)
-def test_tags_are_markers_and_names_are_words(run: Run, words: list[str], items: int) -> None:
-    """-m, -k and an item's own name select notebooks as they select tests, under --strict-markers."""
-    ran = run("--collect-only", "-q", *words)
-    assert (ran.code, len(ran.items)) == (0, items), ran.said
+    "-m smoke": ["shop/good.ipynb::good", *ALL[-2:]],  # the notebook's tags
+    "-m 'nightly or slow' -k 'lamp or ordinary'": ["shop/good.ipynb::good", ALL[5]],  # tags and name of a test in it
+    "users.ipynb::users[eve]": ["users.ipynb::users[eve]"],
+}  # fmt: skip
+REFUSED = {
+    "unregistered.py": (2, "'smokee' not found"),  # tags are registered, but no others with them
+    "--jbts-param usr=ada": (4, "no notebook of this run uses the parameter usr; did you mean user?"),
+    "--jbts-param user": (4, "'user' is not of the form name=value"),
+    "--jbts-browser opera": (4, "opera"),
+}
 
 
-def test_an_unregistered_marker_of_python_is_still_an_error(run: Run, project: Path) -> None:
-    """Tags of notebooks are registered, but no others with them."""
-    other = project / "test_other.py"
-    other.write_text("import pytest\n\n@pytest.mark.smokee\ndef test_it(): pass\n")
-    try:
-        ran = run("--collect-only", "-q", "test_other.py")
-    finally:
-        other.unlink()
-    assert ran.code == 2 and "'smokee' not found" in ran.said
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--jbts-param", "usr=ada"], "no notebook of this run uses the parameter usr; did you mean user?"),
-        (["--jbts-param", "user"], "'user' is not of the form name=value"),
-        (["--jbts-browser", "opera"], "opera"),
-    ],
-)
-def test_wrong_usage_is_told_in_a_line(run: Run, words: list[str], said: str) -> None:
-    """What cannot be meant ends pytest before a notebook runs."""
-    ran = run("--collect-only", *words)
-    assert ran.code == 4 and said in ran.said and "Traceback" not in ran.said
+def test_collecting(project: Path, subtests: pytest.Subtests) -> None:
+    """Folders are searched as ``jbts run`` does, what is no test is left out unless it is named, sets of values are
+    items, -m, -k and an item's own name select them under --strict-markers, ordinary tests stay what they are; and
+    what cannot be meant ends pytest, in a line, before a notebook runs."""
+    lines = [f"--collect-only -q {words}".strip() for words in (*COLLECTED, *REFUSED)]
+    ran = dict(zip((*COLLECTED, *REFUSED), each(project, *lines), strict=True))
+    for words, items in COLLECTED.items():
+        with subtests.test(words):
+            assert (ran[words].code, sorted(ran[words].items)) == (0, sorted(items)), ran[words].said
+    for words, (code, said) in REFUSED.items():
+        with subtests.test(words):
+            assert ran[words].code == code and said in ran[words].said
+            assert "Traceback" not in ran[words].said
 
 
 @pytest.fixture(scope="module")
-def ran(run: Run) -> Ran:
+def ran(project: Path) -> Ran:
     """A session with everything at once."""
-    words = "-n 2 --dist loadgroup --reruns 1 --junitxml x.xml --html x.html --self-contained-html -v"
-    return run(*words.split(), "--jbts-report", "report", "--jbts-param", "limit=3")
+    words = "-n 2 --dist loadgroup --reruns 1 --only-rerun AssertionError --junitxml x.xml --html x.html -v"
+    ours = "--jbts-report report --jbts-param limit=3 --jbts-update-baselines"
+    done = start(project, "-m", "pytest", *words.split(), "--self-contained-html", *ours.split())
+    return Ran(done.returncode, done.stdout + done.stderr)
 
 
 @pytest.mark.browser
@@ -201,7 +187,7 @@ class TestASession:
     def test_each_notebook_has_its_result(self, ran: Ran) -> None:
         """Failures fail, what passed on a rerun is flaky and says so, ordinary tests are undisturbed."""
         assert ran.code == 1, ran.said
-        assert "2 failed, 5 passed" in ran.said and "3 rerun" in ran.said, ran.said
+        assert "2 failed, 5 passed" in ran.said and "2 rerun" in ran.said, ran.said
         assert "1 xfailed" in ran.said  # the quarantined one
         assert "flaky: shop/flaky.ipynb (passed in attempt 2, after AssertionError: " in ran.said
         assert "PASSED test_zz_ordinary.py::test_nothing_of_this_process_has_changed" in ran.said
@@ -241,12 +227,23 @@ class TestASession:
         found = results.rows(
             "select test_name, attempt, status from executions where test_name in ('flaky', 'page') order by all"
         ).rows
-        assert found == (("flaky", 1, "failed"), ("flaky", 2, "passed"), ("page", 1, "error"), ("page", 2, "error"))
+        assert found == (("flaky", 1, "failed"), ("flaky", 2, "passed"), ("page", 1, "error"))
         assert "of 6 tests failed" in (project / "report" / "index.html").read_text()
 
-    def test_only_what_failed_runs_again(self, ran: Ran, run: Run) -> None:
-        """--lf takes the notebooks that failed, and -x ends after the first."""
-        words = ("--jbts-param", "limit=3")
-        assert len(run("--collect-only", "-q", "--lf", *words).items) == 2
-        ended = run("-x", "-q", "users.ipynb::users[eve]", "test_zz_ordinary.py", *words, home="again")
+    def test_a_baseline_is_written_where_it_was_asked_for(self, ran: Ran, project: Path) -> None:
+        """Under CI a snapshot without one fails; --jbts-update-baselines reaches the notebooks' kernels."""
+        assert [path.name for path in (project / "shop").rglob("*.aria*")] != []
+        assert "SUBPASSED[expect h1 aria]" in ran.said
+
+    def test_only_what_failed_runs_again_or_runs_first(self, ran: Ran, project: Path) -> None:
+        """--lf takes the notebooks that failed, --ff puts them first, and -x ends after the first that fails."""
+        again, first, ended = each(
+            project,
+            "--collect-only -q --lf --jbts-param limit=3",
+            "--collect-only -q --ff --jbts-param limit=3",
+            "-x -q users.ipynb::users[eve] test_zz_ordinary.py --jbts-param limit=3",
+        )
+        failed = ["shop/page.ipynb::page", "users.ipynb::users[eve]"]
+        assert again.items == failed
+        assert first.items[:2] == failed and sorted(first.items) == sorted(ALL)
         assert ended.code == 1 and "1 failed in" in ended.said and "stopping after 1 failures" in ended.said

@@ -119,6 +119,35 @@ def test_a_transfer_is_applied_once(home: Path, other: Path) -> None:
     assert len(found) == 3 and all((home / path).is_file() for (path,) in found)
 
 
+def evidence(home: Path, execution: str, age: float = 0.0) -> Path:
+    """What a failed step of an execution left: its page, and its picture, which is an artifact too."""
+    folder = home / "evidence" / execution / "2-click"
+    folder.mkdir(parents=True)
+    (folder / "evidence.html").write_text(f"<p>{execution}")
+    digest = hashlib.sha256(execution.encode()).hexdigest()
+    os.link(home / "artifacts" / digest[:2] / f"{digest}.png", folder / "screenshot.png")
+    (home / "downloads" / execution).mkdir(parents=True)
+    (home / "downloads" / execution / "bill.pdf").write_bytes(b"%PDF")
+    for path in (*folder.iterdir(), home / "downloads" / execution / "bill.pdf"):
+        os.utime(path, (NOW - age, NOW - age))
+    return folder
+
+
+def test_evidence_and_downloads_arrive_too(home: Path, other: Path) -> None:
+    """What executions left comes along, a picture that is an artifact still once, and what has grown comes again."""
+    record(other, "a", "failed")
+    folder = evidence(other, "a")
+    assert transfer(other, home).files == 4, "the artifact, its second name, the page and the download"
+    taken = home / folder.relative_to(other)
+    assert (taken / "evidence.html").read_text() == "<p>a"
+    assert (taken / "screenshot.png").stat().st_nlink == 2
+    (folder / "evidence.html").write_text("<p>whole")
+    os.symlink("/etc/hostname", folder / "linked.txt")
+    assert transfer(other, home).files == 1
+    assert {path.name for path in taken.iterdir()} == {"evidence.html", "screenshot.png"}
+    assert (taken / "evidence.html").read_text() == "<p>whole"
+
+
 def test_old_segments_arrive_too(home: Path, other: Path) -> None:
     """What was recorded long before the last publication here is not taken for what it holds already."""
     record(home, "mine")
@@ -245,6 +274,23 @@ def test_pruning_takes_what_is_old(home: Path) -> None:
     assert len(list((home / "artifacts").rglob("*.png"))) == 2
     again = prune(home, 90 * DAY)
     assert (again.executions, again.segments, again.files) == (0, 0, 0)
+
+
+def test_evidence_goes_with_its_execution(home: Path) -> None:
+    """Its folder and its downloads go when the execution goes, and not as long as something in them is new; the bytes
+    of a picture are counted once."""
+    for name, age in (("old", 100 * DAY), ("new", 0.0)):
+        record(home, name, "failed", age=age)
+        evidence(home, name, age)
+    fresh = home / "downloads" / "nobody"
+    fresh.mkdir()
+    would, size = prune(home, 90 * DAY, dry_run=True), len("old") + len("<p>old") + len(b"%PDF")
+    done = prune(home, 90 * DAY)
+    assert (would.files, done.files) == (4, 4)
+    assert would.bytes == done.bytes and done.bytes > size
+    assert [path.name for path in (home / "evidence").iterdir()] == ["new"]
+    assert sorted(path.name for path in (home / "downloads").iterdir()) == ["new", "nobody"]
+    assert (home / "evidence" / "new" / "2-click" / "screenshot.png").stat().st_nlink == 2
 
 
 def test_a_pruned_project_goes_on(home: Path, other: Path) -> None:

@@ -62,6 +62,23 @@ def test_an_old_folder_is_upgraded_by_the_next_publication(old: Path) -> None:
     assert results.value("SELECT count(*) FROM run_summary") == 4
 
 
+def test_columns_of_later_are_empty_until_the_database_is_made_again(tmp_path: Path) -> None:
+    """What was published without a column has NULL there, what comes from the log has its value, and a database
+    made again from the log has all of them."""
+    with tarfile.open(KEPT / "schema-0002.tar.xz") as kept:
+        kept.extractall(tmp_path)
+    home = tmp_path / ".jbts"
+    publish(home)
+    took, rules = "SELECT step_id, browser_ms FROM steps WHERE browser_ms > 0 ORDER BY 1", "SELECT rule FROM findings"
+    results = Results(home)
+    assert results.rows(took).rows == (("s-e4", 812.5),)
+    assert results.rows(rules).rows == ((None,), (None,), ("axe:label",))
+    (home / "results.duckdb").unlink()
+    publish(home)
+    assert results.rows(took).rows == (("s-e1", 812.5), ("s-e2", 812.5), ("s-e4", 812.5))
+    assert results.rows(rules).rows == (("axe:label",),) * 3
+
+
 def test_an_old_folder_with_nothing_new_is_upgraded_too(old: Path) -> None:
     """One publication is enough, whether or not there is anything to add."""
     publish(old)

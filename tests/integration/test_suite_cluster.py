@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -13,25 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import psutil
 import pytest
 
 from jbts_kernel.demo import Shop
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.store.queries import Results
+from jbts_kernel.suite.interruption import Interruption
 from jbts_kernel.suite.runner import run
+
+from .written import notebook
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("grid")]
 ROOT = Path(__file__).parents[2]
-
-
-def notebook(path: Path, *cells: str) -> Path:
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), path)
-    return path
 
 
 def until(condition: Callable[[], Any], seconds: float = 90.0) -> None:
@@ -58,8 +53,6 @@ def dask(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Pope
     started = [start("distributed.cli.dask_scheduler", *local, "--port", "0", "--scheduler-file", str(place))]
     try:
         until(lambda: place.exists() and place.stat().st_size)
-        import json
-
         address = str(json.loads(place.read_text())["address"])
         one = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
         for _ in range(workers):
@@ -84,17 +77,72 @@ def grids() -> Any:
     return module
 
 
-def test_a_cluster_runs_a_suite_though_a_worker_dies(tmp_path: Path, shop: Shop) -> None:
-    """Two workers, browsers from a grid. One is killed in the middle of a notebook: it runs again on the other, and
-    the run says so. What was recorded comes home once, with pictures and the executed notebooks."""
+Cluster = tuple[str, list[subprocess.Popen[bytes]]]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers, of which a test may kill one."""
     from distributed import Client
 
+    with dask(tmp_path_factory.mktemp("dask"), 2) as (address, workers):
+        with Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2, 60)
+        yield address, workers
+
+
+def test_ctrl_c_reaches_notebooks_on_workers(cluster: Cluster, tmp_path: Path) -> None:
+    """Their cells are interrupted, teardown cells run, what was recorded comes home, and nothing of the run stays on
+    the workers, whose kernels were forked from a warm process as they are here."""
+    address, workers = cluster
+    begun, torn = tmp_path / "begun", tmp_path / "torn"
+    begun.mkdir()
+    torn.mkdir()
+    work = f"""
+import os, psutil, time
+from pathlib import Path
+from jbts_kernel import jbts
+with jbts.group("look"):
+    forked = "jbts_kernel.suite.forkserver" in psutil.Process().parent().cmdline()
+(Path({str(begun)!r}) / f"{{os.environ['JBTS_NOTEBOOK'].replace('/', '-')}} {{forked}}").touch()
+time.sleep(300)
+"""
+    tidy = f"(Path({str(torn)!r}) / os.environ['JBTS_NOTEBOOK'].replace('/', '-')).touch()"
+    for name in "abc":
+        notebook(tmp_path / "suite" / f"{name}.ipynb", work, "print('never')", (tidy, "teardown"))
+    home, asked, found = tmp_path / "home", Interruption(), list[Any]()
+    running = threading.Thread(
+        target=lambda: found.append(run([tmp_path / "suite"], dask=address, home=home, interruption=asked))
+    )
+    running.start()
+    until(lambda: list(begun.iterdir()))
+    asked.ask()
+    running.join(120)
+    [result] = found
+    assert (result.exit_code, result.status) == (130, "aborted")
+    assert {case.status for case in result.results} == {"aborted", "not_run"}
+    ran = [case for case in result.results if case.attempts]
+    assert all(case.attempts[0].steps == ("passed look",) for case in ran if case.verdict.message.endswith("cell 1"))
+    assert {path.name.split()[1] for path in begun.iterdir()} == {"True"}
+    assert {path.name for path in torn.iterdir()} == {path.name.split()[0] for path in begun.iterdir()}
+    asked_for = "select distinct e.status, r.status from latest_executions e join runs r using (run_id)"
+    rows = Results(home).rows(asked_for).rows
+    assert rows == (("aborted", "aborted"),)
+    alive = [psutil.Process(worker.pid) for worker in workers if worker.poll() is None]
+    until(lambda: not [child for worker in alive for child in worker.children(recursive=True)])
+
+
+def test_a_cluster_runs_a_suite_though_a_worker_dies(cluster: Cluster, tmp_path: Path, shop: Shop) -> None:
+    """Two workers, browsers from a grid. One is killed in the middle of a notebook: it runs again on the other, and
+    the run says so. What was recorded comes home once, with pictures and the executed notebooks."""
+    address, workers = cluster
     pids, go = tmp_path / "pids", tmp_path / "go"
     pids.mkdir()
     wait = f"""
 import os, time
 from pathlib import Path
-(Path({str(pids)!r}) / str(os.getppid())).touch()
+import psutil
+(Path({str(pids)!r}) / str(psutil.Process().parent().ppid())).touch()
 deadline = time.monotonic() + 60
 while not Path({str(go)!r}).exists() and time.monotonic() < deadline:
     time.sleep(0.05)
@@ -109,19 +157,16 @@ while not Path({str(go)!r}).exists() and time.monotonic() < deadline:
     (tmp_path / "grid").mkdir()
     grid = starts.standalone(tmp_path / "grid")
     try:
-        with dask(tmp_path, 2) as (address, workers):
-            with Client(address, set_as_default=False) as client:
-                client.wait_for_workers(2, 60)
-            found: list[Any] = []
-            environ = {**os.environ, "JBTS_GRID_URL": grid.url}
-            work = threading.Thread(target=lambda: found.append(run([suite], dask=address, home=home, environ=environ)))
-            work.start()
-            until(lambda: list(pids.iterdir()))
-            victim = next(w for w in workers if str(w.pid) in {p.name for p in pids.iterdir()})
-            victim.kill()
-            go.touch()
-            work.join(180)
-            [result] = found
+        found: list[Any] = []
+        environ = {**os.environ, "JBTS_GRID_URL": grid.url}
+        work = threading.Thread(target=lambda: found.append(run([suite], dask=address, home=home, environ=environ)))
+        work.start()
+        until(lambda: list(pids.iterdir()))
+        victim = next(w for w in workers if str(w.pid) in {p.name for p in pids.iterdir()})
+        victim.kill()
+        go.touch()
+        work.join(180)
+        [result] = found
     finally:
         grid.close()
     assert [(case.case.test_name, case.status) for case in result.results] == [

@@ -9,34 +9,29 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.store.queries import Results
-from jbts_kernel.suite.outcome import CaseResult, SuiteResult
+from jbts_kernel.suite.commands import run_command
+from jbts_kernel.suite.interruption import Interruption
+from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
+from jbts_kernel.suite.progress import Silent
 from jbts_kernel.suite.runner import run
+from jbts_kernel.suite.selection import Case
+
+from .written import notebook
 
 BROKEN = Path(__file__).parents[1] / "notebooks"
-pytestmark = pytest.mark.kernel
-
-
-def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
-    """Write a notebook; a cell is its source, or its source and its tags."""
-    made = []
-    for number, cell in enumerate(cells):
-        source, *tags = (cell,) if isinstance(cell, str) else cell
-        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    found = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "jbts": about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(found, path)
-    return path
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("suite-runs")]
 
 
 def command(
@@ -70,6 +65,8 @@ def rows(home: Path, sql: str, *params: object) -> list[dict[str, Any]]:
 
 
 BROKEN_IN = {
+    "hangs_on": ("error", "the kernel was killed, because interrupting it did not help"),
+    "hangs": ("error", "cell 1 was still running after 6 s; it was interrupted"),
     "passes": ("passed", ""),
     "expected_error": ("passed", ""),
     "assertion_fails": ("failed", "AssertionError: assert total == 5"),
@@ -79,8 +76,6 @@ BROKEN_IN = {
     "syntax_error": ("error", "SyntaxError: invalid syntax (line 1)"),
     "dead_kernel": ("error", "the kernel died in cell 1 (exit status 3)"),
     "killed_kernel": ("error", "the kernel died in cell 1 (SIGKILL)"),
-    "hangs": ("error", "cell 1 was still running after 6 s; it was interrupted"),
-    "hangs_on": ("error", "the kernel was killed, because interrupting it did not help"),
     "exit_called": ("error", "exit() in cell 2 ended the notebook; 1 cell did not run"),
     "empty": ("error", "no code cell"),
     "left_out": ("skipped", "left out"),
@@ -94,6 +89,20 @@ BROKEN_IN = {
     "only_ci": ("passed", ""),
     "no_such_kernel": ("error", "there is no kernel 'no-such-kernel'"),
 }
+BY_THE_KERNEL = frozenset(
+    [
+        "passes",
+        "dead_kernel",
+        "killed_kernel",
+        "hangs",
+        "hangs_on",
+        "exit_called",
+        "teardown_runs",
+        "kernel_fails_to_start",
+        "no_such_kernel",
+    ]
+)
+"""Those whose verdict comes from how a kernel starts, is signalled and ends, which is done in two ways."""
 UNREADABLE = {
     "not_json": ("error", "not JSON", '{"cells": ['),
     "other_json": ("error", "no nbformat", '{"name": "package"}'),
@@ -104,21 +113,24 @@ UNREADABLE = {
 def test_each_way_to_break_has_its_verdict(
     tmp_path: Path, subtests: pytest.Subtests, warm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every notebook that is broken in one way, in one run: no result is green that should not be, each says
-    why in one line, the store agrees, teardown cells ran, and no kernel is left."""
+    """Every notebook that is broken in one way, in one run, and those again whose verdict has to do with how their
+    kernel was started: no result is green that should not be, each says why in one line, the store agrees, teardown
+    cells ran, and no kernel is left."""
     said = "import sys; sys.exit('no licence for this kernel')"
     spec = {"argv": [sys.executable, "-c", said], "display_name": "Broken", "language": "python"}
     (tmp_path / "kernels" / "jbts-broken").mkdir(parents=True)
     (tmp_path / "kernels" / "jbts-broken" / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    paths = [BROKEN / f"{name}.ipynb" for name in BROKEN_IN]
-    for name, (_, _, text) in UNREADABLE.items():
+    broken = {name: told for name, told in BROKEN_IN.items() if warm or name in BY_THE_KERNEL}
+    unreadable = UNREADABLE if warm else {}
+    paths = [BROKEN / f"{name}.ipynb" for name in broken]
+    for name, (_, _, text) in unreadable.items():
         paths.append(tmp_path / f"{name}.ipynb")
         paths[-1].write_text(text)
     home = tmp_path / "home"
-    result = run(paths, workers=2, cell_timeout=6, home=home, environ=environment(), warm_starts=warm)
+    result = run(paths, workers=3, cell_timeout=6, home=home, environ=environment(), warm_starts=warm)
     cases = {case.case.test_name: case for case in result.results}
-    for name, (status, message, *_) in (BROKEN_IN | UNREADABLE).items():
+    for name, (status, message, *_) in (broken | unreadable).items():
         with subtests.test(name):
             verdict = cases[name].verdict
             assert cases[name].status == status
@@ -179,51 +191,79 @@ def steps(name: str, body: str = "pass") -> str:
     return STEP.format(name=name, body=body)
 
 
-def test_a_failed_step_in_a_green_cell_fails_the_notebook(tmp_path: Path) -> None:
-    """Swallowing a step's exception does not make the test pass, here or in the store."""
+class _Told(Silent):
+    """A progress that hears of steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str]] = []
+
+    def step(self, case: Case, name: str) -> None:
+        self.steps.append((case.test_name, name))
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run that has ended: its cases and their rows by the test's name, and what was told of meanwhile."""
+
+    result: SuiteResult
+    told: list[tuple[str, str]]
+
+    def case(self, name: str) -> CaseResult:
+        return next(one for one in self.result.results if one.case.test_name == name)
+
+    def rows(self, name: str, view: str = "executions") -> list[dict[str, Any]]:
+        return rows(self.result.home, f"SELECT * FROM {view} WHERE test_name = ?", name)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Notebooks that do different things to what is recorded of them, in one run."""
+    folder = tmp_path_factory.mktemp("recorded")
     swallowed = "try:\n    " + steps("buy", "assert False, 'sold out'").strip().replace("\n", "\n    ")
-    path = notebook(tmp_path / "swallows.ipynb", swallowed + "\nexcept AssertionError:\n    pass")
-    result = run([path], home=tmp_path / "home", environ=environment())
-    case = result.results[0]
+    notebook(folder / "suite" / "swallows.ipynb", swallowed + "\nexcept AssertionError:\n    pass")
+    looks = steps("look around") + "assert size == 3"
+    notebook(folder / "suite" / "shop.ipynb", ("size = 0", "parameters"), looks)
+    notebook(folder / "suite" / "dies.ipynb", steps("work"), steps("die", "import os; os._exit(7)"))
+    notebook(folder / "suite" / "leaves.ipynb", steps("work"), "exit()", steps("never"))
+    told = _Told()
+    about = {"size": 3}
+    home = folder / "home"
+    result = run([folder / "suite"], home=home, parameters=about, environ=environment(), progress=told, workers=2)
+    return Recorded(result, told.steps)
+
+
+def test_a_failed_step_in_a_green_cell_fails_the_notebook(recorded: Recorded) -> None:
+    """Swallowing a step's exception does not make the test pass, here or in the store."""
+    case = recorded.case("swallows")
     assert case.status in ("failed", "error")
     assert "sold out" in case.verdict.message
-    assert [r["status"] for r in rows(result.home, "SELECT status FROM executions")] == [case.status]
+    assert [row["status"] for row in recorded.rows("swallows")] == [case.status]
 
 
-def test_steps_belong_to_the_run_and_the_attempt(tmp_path: Path) -> None:
+def test_steps_belong_to_the_run_and_the_attempt(recorded: Recorded) -> None:
     """A kernel's executions carry the run, notebook, attempt and parameters the runner told it."""
-    path = notebook(tmp_path / "shop.ipynb", ("size = 0", "parameters"), steps("look around") + "assert size == 3")
-    told: list[str] = []
-
-    class Told(_Told):
-        def step(self, case: Any, name: str) -> None:
-            told.append(name)
-
-    result = run([path], home=tmp_path / "home", parameters={"size": 3}, environ=environment(), progress=Told())
-    assert result.exit_code == 0
-    found = rows(result.home, "SELECT * FROM executions")
-    assert [(r["run_id"], r["test_name"], r["attempt"]) for r in found] == [(result.run_id, "shop", 1)]
-    assert json.loads(found[0]["parameters"]) == {"size": 3}
-    assert result.results[0].attempts[0].executions == (found[0]["execution_id"],)
-    assert result.results[0].attempts[0].steps == ("passed look around",)
-    assert [r["name"] for r in rows(result.home, "SELECT name FROM steps")] == ["look around"]
-    assert told == ["look around"]
+    case = recorded.case("shop")
+    assert case.status == "passed"
+    [row] = recorded.rows("shop")
+    assert (row["run_id"], row["notebook"], row["attempt"]) == (recorded.result.run_id, case.case.notebook, 1)
+    assert json.loads(row["parameters"]) == {"size": 3}
+    assert case.attempts[0].executions == (row["execution_id"],)
+    assert case.attempts[0].steps == ("passed look around",)
+    asked = "SELECT name FROM steps WHERE execution_id = ?"
+    assert [r["name"] for r in rows(recorded.result.home, asked, row["execution_id"])] == ["look around"]
+    assert [name for test, name in recorded.told if test == "shop"] == ["look around"]
 
 
-def test_an_execution_its_kernel_could_not_end_is_ended_with_the_verdict(tmp_path: Path) -> None:
+def test_an_execution_its_kernel_could_not_end_is_ended_with_the_verdict(recorded: Recorded) -> None:
     """A kernel that dies in a step leaves one row, which is an error and says that it died."""
-    path = notebook(tmp_path / "dies.ipynb", steps("work"), steps("die", "import os; os._exit(7)"))
-    result = run([path], home=tmp_path / "home", environ=environment())
-    found = rows(result.home, "SELECT status, error_message FROM executions")
-    assert found == [{"status": "error", "error_message": "the kernel died in cell 2 (exit status 7)"}]
+    [row] = recorded.rows("dies")
+    assert (row["status"], row["error_message"]) == ("error", "the kernel died in cell 2 (exit status 7)")
 
 
-def test_exit_after_passed_steps_is_not_passed_in_the_store(tmp_path: Path) -> None:
+def test_exit_after_passed_steps_is_not_passed_in_the_store(recorded: Recorded) -> None:
     """exit() lets the kernel record a pass; the attempt's own row says what really happened."""
-    path = notebook(tmp_path / "leaves.ipynb", steps("work"), "exit()", steps("never"))
-    result = run([path], home=tmp_path / "home", environ=environment())
-    assert [r["status"] for r in rows(result.home, "SELECT status FROM latest_executions")] == ["error"]
-    assert result.exit_code == 1
+    assert [row["status"] for row in recorded.rows("leaves", "latest_executions")] == ["error"]
+    assert (recorded.case("leaves").status, recorded.result.exit_code) == ("error", 1)
 
 
 # ---- attempts ------------------------------------------------------------------------------------
@@ -279,18 +319,6 @@ def test_two_browsers_are_two_cases(tmp_path: Path) -> None:
 
 
 # ---- the command ---------------------------------------------------------------------------------
-class _Told:
-    """A progress that hears everything and shows nothing."""
-
-    def begin(self, run_id: str, cases: Sequence[Any], workers: int) -> None: ...
-    def started(self, case: Any, attempt: int) -> None: ...
-    def cell(self, case: Any, index: int, count: int) -> None: ...
-    def step(self, case: Any, name: str) -> None: ...
-    def ended(self, case: Any, attempt: Any, again: bool) -> None: ...
-    def done(self, result: CaseResult) -> None: ...
-    def finish(self, result: SuiteResult) -> None: ...
-
-
 def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
     """JUnit, report and Allure results are where they were asked for, and nothing is on stderr."""
     junit, report, allure = tmp_path / "junit.xml", tmp_path / "report", tmp_path / "allure"
@@ -306,41 +334,59 @@ def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
     assert [json.loads(file.read_text())["status"] for file in allure.glob("*-result.json")] == ["passed"]
 
 
-def test_a_failed_run_has_status_1_and_one_json_document(tmp_path: Path) -> None:
-    """With --json standard output is one document and nothing else."""
-    names = [str(BROKEN / "assertion_fails.ipynb"), str(BROKEN / "passes.ipynb")]
-    bad = command(tmp_path / "home", *names, "-n", "2", "--json")
+def test_a_failed_run_has_status_1_and_json_lines(tmp_path: Path) -> None:
+    """With --json standard output is what happens, an object a line and nothing else, with the result as the last."""
+    path = notebook(tmp_path / "suite" / "buys.ipynb", steps("buy", "assert False, 'sold out'"))
+    bad = command(tmp_path / "home", str(path), str(BROKEN / "passes.ipynb"), "-n", "2", "--json", "--retries", "1")
     assert bad.returncode == 1, bad.stderr
-    assert json.loads(str(bad.stdout))["counts"] == {"failed": 1, "passed": 1}
+    told = [json.loads(line) for line in str(bad.stdout).splitlines()]
+    assert [told[0]["type"], told[-1]["type"]] == ["run_started", "run_finished"]
+    assert all(one["at"] >= told[0]["at"] for one in told)
+    buys = [
+        (one["type"], one.get("attempt"), one.get("step"))
+        for one in told
+        if one.get("test_name") == "buys" or str(one.get("name")).endswith("buys.ipynb")
+    ]
+    assert [one for one in buys if one[0] != "test_step"] == [
+        ("test_started", 1, None), ("test_repeated", 1, None), ("test_started", 2, None), ("test_finished", None, None),
+    ]  # fmt: skip
+    assert ("test_step", None, "buy") in buys
+    assert told[-1]["counts"] == {"failed": 1, "passed": 1}
+    assert [len(test["attempts"]) for test in told[-1]["tests"]] == [2, 1]
+    kept = json.loads((tmp_path / "home" / "runs" / told[0]["run_id"] / "run.json").read_text())
+    assert {name: value for name, value in told[-1].items() if name not in ("type", "at")} == kept
 
 
 def test_no_kernel_is_infrastructure_and_status_3(tmp_path: Path) -> None:
     """No test had its chance, which CI should not take for a failed one."""
-    assert command(tmp_path / "home", str(BROKEN / "no_such_kernel.ipynb")).returncode == 3
+    assert command(tmp_path / "home", str(BROKEN / "no_such_kernel.ipynb"), "--no-warm").returncode == 3
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["nowhere"],
-        ["."],
-        [str(BROKEN / "passes.ipynb"), "--tags", "none-such"],
-        [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
-        [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
-        [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
-        [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
-    ],
+MISUSES = (
+    [],
+    ["nowhere"],
+    ["."],
+    [str(BROKEN / "passes.ipynb"), "--tags", "none-such"],
+    [str(BROKEN / "passes.ipynb"), "--shard", "3/2"],
+    [str(BROKEN / "passes.ipynb"), "--browser", "opera"],
+    [str(BROKEN / "passes.ipynb"), "-p", "nonsense"],
+    [str(BROKEN / "passes.ipynb"), "--retries", "1", "--until-fail", "2"],
 )
-def test_wrong_usage_is_one_line_and_status_2(tmp_path: Path, words: list[str]) -> None:
+
+
+def test_wrong_usage_is_one_line_and_status_2(
+    tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing runs, nothing is recorded, and the last line says what to change."""
-    (tmp_path / "empty").mkdir()
-    found = command(tmp_path / "home", *words, cwd=tmp_path / "empty")
-    assert found.returncode == 2
-    assert found.stdout == ""
-    assert str(found.stderr).strip().splitlines()[-1]
-    assert "Traceback" not in str(found.stderr)
-    assert not (tmp_path / "home" / "runs").exists()
+    monkeypatch.chdir(tmp_path)
+    environ = {"JBTS_HOME": str(tmp_path / "home"), "JBTS_BROADCASTER": "off"}
+    for words in MISUSES:
+        with subtests.test(" ".join(words[1:]) or str(words)):
+            found = CliRunner().invoke(run_command, words, env=environ)
+            assert (found.exit_code, found.stdout) == (2, "")
+            assert isinstance(found.exception, SystemExit)
+            assert found.stderr.strip().splitlines()[-1]
+            assert not (tmp_path / "home" / "runs").exists()
 
 
 def test_ctrl_c_tears_down_and_keeps_results(tmp_path: Path) -> None:
@@ -354,7 +400,7 @@ def test_ctrl_c_tears_down_and_keeps_results(tmp_path: Path) -> None:
         (touch.format(str(torn)), "teardown"),
     )
     notebook(tmp_path / "suite" / "b.ipynb", "1")
-    process = command(tmp_path / "home", str(tmp_path / "suite"), "--json", start=subprocess.Popen)
+    process = command(tmp_path / "home", str(tmp_path / "suite"), "--json", "--no-warm", start=subprocess.Popen)
     assert isinstance(process, subprocess.Popen)
     with process:
         try:
@@ -365,12 +411,59 @@ def test_ctrl_c_tears_down_and_keeps_results(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 130, err
     assert torn.exists()
-    document = json.loads(out)
+    document = json.loads(out.splitlines()[-1])
     assert {test["test_name"]: test["status"] for test in document["tests"]} == {"a": "aborted", "b": "not_run"}
     found = rows(
         tmp_path / "home", "SELECT r.status AS run, e.status AS test FROM runs r JOIN executions e USING (run_id)"
     )
     assert found == [{"run": "aborted", "test": "aborted"}]
+
+
+def test_what_came_up_ahead_does_not_begin_after_ctrl_c(tmp_path: Path) -> None:
+    """A kernel that is ready only when the interrupted notebook before it has ended has no turn any more."""
+    marker, torn, ready = tmp_path / "running", tmp_path / "torn", tmp_path / "ready"
+    slow = (
+        "import os, pathlib, sys, threading\n"
+        f"while not pathlib.Path({str(ready)!r}).exists(): threading.Event().wait(.05)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ipykernel_launcher', '-f', sys.argv[1]])"
+    )
+    spec = {"argv": [sys.executable, "-c", slow, "{connection_file}"], "display_name": "Slow", "language": "python"}
+    (tmp_path / "kernels" / "jbts-slow").mkdir(parents=True)
+    (tmp_path / "kernels" / "jbts-slow" / "kernel.json").write_text(json.dumps(spec))
+    touch = "from pathlib import Path; Path({!r}).touch()"
+    first = notebook(
+        tmp_path / "a.ipynb",
+        touch.format(str(marker)) + "; import time; time.sleep(300)",
+        (touch.format(str(torn)), "teardown"),
+    )
+    second = notebook(tmp_path / "b.ipynb", "1")
+    made = nbformat.read(second, as_version=4)
+    made.metadata.kernelspec = {"name": "jbts-slow", "display_name": "Slow", "language": "python"}
+    nbformat.write(made, second)
+    interruption = Interruption()
+    said: list[str] = []
+
+    class Ended(Silent):
+        def ended(self, case: Case, attempt: Attempt, again: bool) -> None:
+            said.append(case.test_name)
+            ready.touch()
+
+    def interrupt() -> None:
+        until(marker.exists)
+        interruption.ask()
+
+    environ = environment(JUPYTER_PATH=str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(tmp_path))
+        asking = threading.Thread(target=interrupt)
+        asking.start()
+        result = run(
+            [first, second], home=tmp_path / "home", progress=Ended(), interruption=interruption, environ=environ
+        )
+        asking.join()
+    assert torn.exists()
+    assert said == ["a"]
+    assert {case.case.test_name: case.status for case in result.results} == {"a": "aborted", "b": "not_run"}
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:

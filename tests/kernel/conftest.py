@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,18 @@ class Reply:
 class Kernel:
     """A running kernel: ``run`` executes a cell and waits for its end."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        arguments: tuple[str, ...] = (),
+        before: tuple[str, ...] = (),
+    ) -> None:
         # Socket files instead of TCP ports: two kernels starting at once can pick the same port.
         self.sockets = tempfile.TemporaryDirectory(prefix="jbts-")
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self.sockets.name}/k")
         self.manager.kernel_spec.argv = [
-            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
+            *before, sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments,
         ]  # fmt: skip
         self.closed = False
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
@@ -54,9 +60,11 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
 
-    def run(self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None) -> Reply:
+    def run(
+        self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None, tags: Sequence[str] = ()
+    ) -> Reply:
         begun = time.monotonic()
-        asked = self.client.execute(code, stop_on_error=stop_on_error)
+        asked = self._ask(code, stop_on_error, tags)
         reply = Reply("")
         deadline = time.monotonic() + PATIENCE
         idle = False
@@ -72,6 +80,14 @@ class Kernel:
                 if answer["parent_header"].get("msg_id") == asked:
                     reply.status = answer["content"]["status"]
         return reply
+
+    def _ask(self, code: str, stop_on_error: bool, tags: Sequence[str]) -> str:
+        """Send a cell as JupyterLab does: with what the notebook says about it."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True}
+        content["stop_on_error"] = stop_on_error
+        message = self.client.session.msg("execute_request", content, metadata={"tags": list(tags)})
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def _hear(self, asked: str, reply: Reply) -> bool:
         try:
@@ -118,10 +134,9 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
     """Starts kernels in a folder of their own, with the broadcast off unless the test turns it on."""
     started: list[Kernel] = []
 
-    def start(*arguments: str, **environment: str) -> Kernel:
-        kernel = Kernel(
-            tmp_path, {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(tmp_path / ".jbts")} | environment, arguments
-        )
+    def start(*arguments: str, before: tuple[str, ...] = (), **environment: str) -> Kernel:
+        surroundings = {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(tmp_path / ".jbts")} | environment
+        kernel = Kernel(tmp_path, surroundings, arguments, before)
         started.append(kernel)
         return kernel
 

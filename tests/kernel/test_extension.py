@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,20 @@ from jbts_kernel.demo import Shop
 
 from .conftest import Kernel
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("extension")]
 
 HEAVY = ("selenium", "duckdb", "openai", "PIL", "papermill", "websockets", "pandas", "nest_asyncio", "altair")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Iterator[Kernel]:
+    """A kernel as a person in JupyterLab has it, and the shop, for tests that leave nothing another could meet."""
+    folder = tmp_path_factory.mktemp("shared")
+    told = {"JBTS_BROADCASTER": "off", "JBTS_HOME": str(folder / ".jbts"), "JPY_SESSION_NAME": "/somewhere/login.ipynb"}
+    kernel = Kernel(folder, told, ("--ext=jbts_kernel",))
+    kernel.run(f"base_url = {shop.url!r}")
+    yield kernel
+    kernel.close()
 
 
 def test_loading_imports_nothing_heavy(start_kernel: Callable[..., Kernel]) -> None:
@@ -27,9 +38,9 @@ def test_loading_imports_nothing_heavy(start_kernel: Callable[..., Kernel]) -> N
     assert bare.run("print(type(jbts).__name__, type(page).__name__)").text.strip() == "Workbench Page"
 
 
-def test_a_step_is_a_card_and_a_row(kernel: Kernel, shop: Shop) -> None:
+def test_a_step_is_a_card_and_a_row(shared: Kernel) -> None:
     """A magic shows one card with a picture, and its row is there when it returns."""
-    kernel.run(f"base_url = {shop.url!r}")
+    kernel = shared
     reply = kernel.run("%navigate /")
     assert reply.status == "ok"
     card = reply.bundles[0]
@@ -37,15 +48,17 @@ def test_a_step_is_a_card_and_a_row(kernel: Kernel, shop: Shop) -> None:
     assert len(card["text/html"]) < 60_000
     assert card["application/vnd.jbts.step+json"]["status"] == "passed"
     assert "navigate /" in card["text/plain"]
-    rows = kernel.run("print(jbts.results.rows('select verb, status, http_status from steps').rows)")
+    rows = kernel.run(
+        "print(jbts.results.rows('select verb, status, http_status from steps order by step_id desc limit 1').rows)"
+    )
     assert rows.text.strip() == "(('navigate', 'passed', 200),)"
     reading = kernel.run('heading = %text h1\nprint(heading)\npage.expect("h1", "visible")')
     assert "desk" in reading.text
 
 
-def test_a_failed_step_fails_the_cell_shortly(kernel: Kernel, shop: Shop) -> None:
+def test_a_failed_step_fails_the_cell_shortly(shared: Kernel) -> None:
     """The card has the reason and the closest elements, the error is two lines and no traceback."""
-    kernel.run(f"base_url = {shop.url!r}")
+    kernel = shared
     kernel.run("%navigate /signin")
     reply = kernel.run("%click '#signn' --timeout 0.2")
     assert reply.status == "error"
@@ -54,28 +67,38 @@ def test_a_failed_step_fails_the_cell_shortly(kernel: Kernel, shop: Shop) -> Non
     assert "signin" in reply.html
 
 
-def test_many_steps_stop_at_the_first_failure(kernel: Kernel, shop: Shop) -> None:
+def test_many_steps_stop_at_the_first_failure(shared: Kernel) -> None:
     """%%steps records each line as a step, shows them in one display and runs nothing after a failure."""
-    kernel.run(f"base_url = {shop.url!r}")
+    kernel = shared
+    before = kernel.run("print(jbts.results.value('select count(*) from steps'))").text.strip()
     cell = "%%steps\nnavigate /signin\n\n# a remark\nexpect h1 count 7 --timeout 0.1\nclick #signin"
     reply = kernel.run(cell)
     assert reply.status == "error"
-    rows = kernel.run("print(jbts.results.rows('select verb, status from steps order by ordinal').rows)")
+    asked = f"select verb, status from steps order by step_id offset {before}"
+    rows = kernel.run(f"print(jbts.results.rows({asked!r}).rows)")
     assert rows.text.strip() == "(('navigate', 'passed'), ('expect', 'failed'))"
     unread = kernel.run("%%steps\nnavigate /\nclik #x")
     assert "line 2: unknown verb 'clik'; did you mean click?" in unread.plain
     again = kernel.run("print(jbts.results.value('select count(*) from steps'))")
-    assert again.text.strip() == "2"
+    assert int(again.text) == int(before) + 2
 
 
-def test_help_ends_nothing(kernel: Kernel) -> None:
+def test_a_cell_for_ci_is_left_out_for_a_person(shared: Kernel) -> None:
+    """A cell tagged only-ci says that it is left out and does not run, whatever it holds; others run."""
+    left = shared.run("%no_such\nran = True\nif (", tags=["slow", "only-ci"])
+    assert left.status == "ok"
+    assert "left out: tagged only-ci" in left.plain
+    assert shared.run("print('ran' in globals())", tags=["slow"]).text.strip() == "False"
+
+
+def test_help_ends_nothing(shared: Kernel) -> None:
     """--help shows the verb's reference and the cell goes on."""
-    reply = kernel.run("%click --help\nprint('after')")
+    reply = shared.run("%click --help\nprint('after')")
     assert reply.status == "ok"
     assert "after" in reply.text
     assert "--modifier" in reply.plain
-    assert "click LOC" in kernel.run("print(page.click.__doc__)").text
-    assert "--modifier" in kernel.inspect("%click")
+    assert "click LOC" in shared.run("print(page.click.__doc__)").text
+    assert "--modifier" in shared.inspect("%click")
 
 
 BAD_SYNTAX = {
@@ -150,7 +173,7 @@ def state():
     ip = get_ipython()
     return (sorted(ip.magics_manager.magics["line"]), sorted(ip.magics_manager.magics["cell"]),
             {k: len(v) for k, v in ip.events.callbacks.items()}, len(ip.configurables),
-            len(ip.Completer.custom_matchers), ip.custom_exceptions,
+            len(ip.Completer.custom_matchers), len(ip.input_transformers_cleanup), ip.custom_exceptions,
             [n for n in ("jbts", "page", "step") if n in ip.user_ns])
 """
     kernel.run(state + "\n%unload_ext jbts_kernel")

@@ -22,8 +22,8 @@ from .conftest import Kernel
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ("first-test", "waiting", "secrets", "results", "troubleshooting")
-NOT_HERE = ("pip ", "jbts lab")
-"""What begins like this installs something, or opens a window and stays."""
+NOT_HERE = ("pip ", "jbts lab", "voila ")
+"""What begins like this installs something, or opens a window or a server and stays."""
 
 pytestmark = [pytest.mark.kernel, pytest.mark.browser, pytest.mark.slow]
 

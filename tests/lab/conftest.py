@@ -91,10 +91,12 @@ class Server:
         """Change a setting of JupyterLab's, for pages opened from now on."""
         (self._settings / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 
-    def notebook(self, name: str, *cells: str) -> str:
-        """A notebook of these cells for the jbts kernel; where JupyterLab opens it alone."""
+    def notebook(self, name: str, *cells: str | tuple[str, ...]) -> str:
+        """A notebook of these cells, each its text or its text and its tags, for the jbts kernel; where JupyterLab
+        opens it alone."""
         made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "jbts", "display_name": "JBTS (Python 3)"}})
-        made.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        written = [(cell,) if isinstance(cell, str) else cell for cell in cells]
+        made.cells = [nbformat.v4.new_code_cell(text, metadata={"tags": tags}) for text, *tags in written]
         nbformat.write(made, self.notebooks / name)
         return f"{self.url}/lab/tree/{quote(name)}?reset&token={TOKEN}"
 
@@ -138,7 +140,7 @@ class Tester:
         self.bench = Bench(settings, home=folder / ".jbts", environ={})
         self.page: Any = Page(lambda: self.bench)
 
-    def open(self, name: str, *cells: str) -> None:
+    def open(self, name: str, *cells: str | tuple[str, ...]) -> None:
         """Open a notebook of these cells, with its kernel idle."""
         self.page.navigate(self.server.notebook(name, *cells))
         self.page.expect(".jp-NotebookPanel-notebook .jp-Cell", "visible", first=True)

@@ -96,9 +96,12 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
 
 def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     """A locator completes against the page and is lit up; Stop ends a step that waits; after a restart the browser is
-    taken over where it was; the panel works in the side bar, narrow and dark."""
+    taken over where it was; the panel works in the side bar, narrow and dark. A cell for CI is left out."""
     lab.set("themes", theme="JupyterLab Dark")
-    tester.open("restarted.ipynb", f"%navigate {shop.url}", "%workbench", "", "%wait '#never' --timeout 60")
+    for_ci = ("1 / 0", "only-ci")
+    tester.open("restarted.ipynb", f"%navigate {shop.url}", "%workbench", "", "%wait '#never' --timeout 60", for_ci)
+    tester.run_cell(4)
+    tester.page.expect(".jp-Notebook", "contains", "left out: tagged only-ci")
     tester.run_cell(0)
     tester.run_cell(1)
     tester.until("a picture", "document.querySelector('.jbp-picture img')?.naturalWidth > 1000")

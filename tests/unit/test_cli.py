@@ -190,12 +190,12 @@ def test_query_limits_a_table_and_says_so(jbts: Jbts) -> None:
 
 
 def test_query_explains_its_errors(jbts: Jbts) -> None:
-    """A wrong name ends with 1, in one line with names that are near, and nothing is written."""
+    """A wrong name ends with 1, with names that are near, and with the place in the question."""
     done = jbts("query", "from stepz")
     assert done.returncode == 1
-    assert done.stderr.startswith("jbts: ")
-    assert "steps" in done.stderr
-    assert done.stderr.count("\n") == 1
+    first, where, mark = done.stderr.splitlines()
+    assert first.startswith("jbts: ") and "steps" in first
+    assert where.startswith("  LINE 1: ") and set(mark.strip()) == {"^"}
 
 
 def test_query_into_a_closed_pipe_is_quiet(home: Path, tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_too_many_columns_become_a_block_a_row() -> None:
     assert lines[9].startswith("row 2 ")
 
 
+def test_no_rows_of_many_columns_are_their_names() -> None:
+    """Where nothing was found and the names alone do not fit, they stand one after the other."""
+    names = [f"column_number_{i}" for i in range(8)]
+    lines = drawn(answer(" ".join(names)), width=60)
+    assert ", ".join(names) == " ".join(lines[:-1]) and lines[-1] == "0 rows"
+
+
 def test_what_is_kept_is_not_folded() -> None:
     """Output that goes to a file has a line a row, however wide."""
     names = [f"column_number_{i}" for i in range(30)]
