@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from .grammar import literal, locator_word
 from .models import StepResult
@@ -23,11 +24,11 @@ def suggestions(
 ) -> list[str]:
     """Lines that hold now and did not before the last step. ``before`` and ``now`` are surveys of the page."""
     found: list[str] = []
-    if before is not None:
-        if now["url"] != before["url"] and str(now["url"]).startswith("http"):
-            found.append(f"expect url {literal(expected_url(now['url'], base_url))}")
-        if now["title"] != before["title"] and now["title"]:
-            found.append(f"expect title {literal(now['title'])}")
+    came = before or ({"url": "", "title": ""} if last is not None and last.step.verb == "navigate" else now)
+    if now["url"] != came["url"] and str(now["url"]).startswith("http"):
+        found.append(f"expect url {literal(expected_url(now['url'], base_url))}")
+    if now["title"] != came["title"] and now["title"]:
+        found.append(f"expect title {literal(now['title'])}")
     found += _of_step(last) if last is not None and last.ok else []
     if before is not None:
         fresh = sorted(now["fresh"], key=lambda one: (not one["loud"], bool(_PASSING.search(one["text"]))))
@@ -35,7 +36,8 @@ def suggestions(
         if before["url"] == now["url"]:
             gone = [text for text in now["gone"] if len(text) <= 49 and not text.endswith("\u2026")]
             found += [f"expect {locator_word(f'text={_quoted(text)}')} hidden" for text in gone[:1]]
-    return list(dict.fromkeys(found))[:MOST]
+    numbers = _numbers(before, now) if before is not None else []
+    return [*list(dict.fromkeys(found))[: MOST - len(numbers)], *numbers]
 
 
 def _of_step(last: StepResult) -> list[str]:
@@ -47,6 +49,17 @@ def _of_step(last: StepResult) -> list[str]:
     if step.verb in ("tick", "untick") and last.locator:
         return [f"expect {locator_word(last.locator)} {'checked' if step.verb == 'tick' else 'unchecked'}"]
     return []
+
+
+def _numbers(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """How many there are now of what there was another number of, the first two. Another page has other things, so
+    there only what both have counts."""
+    stayed = urlsplit(before["url"]).path == urlsplit(now["url"]).path
+    known: Mapping[str, int] = before["counts"]
+    there = {name: number for name, number in now["counts"].items() if stayed or (number and name in known)}
+    return [
+        f"expect {locator_word(name)} count {number}" for name, number in there.items() if known.get(name) != number
+    ][:2]
 
 
 def _appeared(one: Mapping[str, Any]) -> str:

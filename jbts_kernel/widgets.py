@@ -61,7 +61,10 @@ class LivePanel(anywidget.AnyWidget):
         self._bench = bench
         self._lab = Lab()
         self._loop = _own_loop()
+        self._before: dict[str, Any] | None = None
         self._survey: dict[str, Any] | None = None
+        self._surveyed = ""
+        self._seen = b""
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
         self._twin = twin(_test(bench), list(bench.history))
@@ -102,7 +105,7 @@ class LivePanel(anywidget.AnyWidget):
         self._lab.reveal()
         self.send({
             "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
-            "devices": list(DEVICES), "viewport": "x".join(map(str, bench.spec.viewport)),
+            "devices": list(DEVICES),
         })  # fmt: skip
         for result in results[-PICTURES_KEPT:]:
             if result.thumbnail:
@@ -118,9 +121,18 @@ class LivePanel(anywidget.AnyWidget):
                     self._follow(session)
                     dialog = session.dialog
                     told = f"{dialog.kind}: {clip(self._bench.secrets.mask(dialog.text), 200)}" if dialog else ""
-                    answer = {"is": "picture", **facts, "dialog": told, "framed": bool(session.frames)}
+                    more = {"dialog": told, "framed": bool(session.frames), "screen": self._screen(facts)}
+                    answer = {"is": "picture", **facts, **more, "moved": png is not None and png != self._seen}
+                    self._seen = png or b""
         finally:
             self.send(answer, [_webp(png)] if png else None)  # the next is asked for when this one is answered
+
+    def _screen(self, facts: Mapping[str, Any]) -> str:
+        """The line that makes the page's screen what it is; nothing where the page could not be asked."""
+        device = self._bench.spec.device
+        if device:
+            return f"browser --device {device}"
+        return f"window {facts['width']}x{facts['height']}" if "width" in facts else ""
 
     def _hit(self, content: dict[str, Any], *, deep: bool) -> dict[str, Any] | None:
         """What lies under a point of the picture, or what a locator means, with its box on the picture; None where
@@ -214,21 +226,24 @@ class LivePanel(anywidget.AnyWidget):
 
     def _drive(self, content: dict[str, Any]) -> None:
         """A press on the picture, as a hand would press the page."""
-        found = self._hit(content, deep=True)
+        found, typed = self._hit(content, deep=True), str(content.get("typed", ""))
+        nothing = "no field of the page has the focus; press one first" if typed else "nothing to press there"
         if found is None or found["state"] != "ready" or not found["locators"]:
-            self.note("nothing to press there" if found else "a step is running, or no browser is", "error")
+            self.note("a step is running, or no browser is" if found is None else nothing, "error")
             return
         offer, locator = act(found), found["locators"][0]["locator"]
-        if offer.asks:
+        if typed and offer.asks not in ("text", "password"):
+            self.note(nothing, "error")
+        elif offer.asks:
             kept = ("box", "options", "password", "value", "name", "kind")
-            fields = {key: self._masked(found.get(key)) for key in kept}
+            fields = {**{key: self._masked(found.get(key)) for key in kept}, "typed": typed}
             self.send({"is": "fill", "locator": locator, "head": offer.head, "asks": offer.asks, **fields})
         else:
             self._perform(offer.line(locator), record=bool(content.get("record")), run=True, content=content)
 
     def _do(self, content: dict[str, Any]) -> None:
         """A control of the panel: one line."""
-        self._perform(str(content.get("line", "")), record=False, run=True, content=content)
+        self._perform(str(content.get("line", "")), record=bool(content.get("record")), run=True, content=content)
 
     def _go(self, content: dict[str, Any]) -> None:
         line = f"navigate {literal(str(content.get('url', '')))}"
@@ -318,14 +333,17 @@ class LivePanel(anywidget.AnyWidget):
         return thumbnail(path.read_bytes()) if path.is_file() else result.thumbnail
 
     def _suggest(self, content: dict[str, Any]) -> None:
-        """What could be expected now, after what changed since the last look."""
-        bench, before = self._bench, self._survey
+        """What could be expected now, after what changed since the step before: a page may take its time, and be
+        looked at more than once."""
+        bench = self._bench
+        latest = bench.last.step_id if bench.last is not None else ""
+        before = self._before if latest == self._surveyed else self._survey
         with bench.looking(BUSY_SECONDS) as session:
             if session is None:
                 return
-            asked = {"before": before["texts"]} if before else {}
+            asked = {"before": before["texts"], "counted": list(before["counts"])} if before else {}
             now = pointing.ask(session, "survey", testid=bench.settings.testid_attribute, **asked)
-        self._survey = now
+        self._before, self._survey, self._surveyed = before, now, latest
         lines = suggestions(before, now, bench.last, bench.base_url)
         self.send({"is": "suggest", "lines": [f"%{line}" for line in lines if bench.secrets.mask(line) == line]})
 

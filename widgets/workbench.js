@@ -1,5 +1,5 @@
 // The live panel: the page's picture to point at and to drive, what to do there, and the steps so far.
-// It speaks with the kernel in messages and keeps nothing. What a page says is set as text, never as markup.
+// It speaks with the kernel in messages (each an m) and keeps nothing. What a page says is set as text, never as markup.
 
 export const MARKS = { passed: "\u2713", failed: "\u2717", error: "!", skipped: "\u2013", aborted: "\u25a0", running: "\u2026" };
 export const KEYS = ["Enter", "Escape", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End", " "];
@@ -73,20 +73,21 @@ export function entry(document, step, choose = () => {}) {
 function render({ model, el }) {
   const document = el.ownerDocument;
   const h = (tag, properties, ...children) => make(document, tag, properties, ...children);
-  const send = (message) => model.send(message);
+  const send = (m) => model.send(m);
   const button = (text, label, onclick, more = {}) => h("button", { type: "button", title: label, "aria-label": label, onclick, ...more }, text);
   const toggle = (label, title, checked, onchange = () => {}) => { const box = h("input", { type: "checkbox", checked, onchange }); return [box, h("label", { title }, box, label)]; };
   const size = { width: 1280, height: 800, y: 0 };
   const urls = new Map();
-  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false;
+  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false, again = 0, later = 0;
 
   // ---- the parts ----
   const back = button("\u2190", "back", () => act("back")), forward = button("\u2192", "forward", () => act("forward")), reload = button("\u21bb", "reload", () => act("reload"));
   const address = h("input", { type: "text", spellcheck: false, "aria-label": "address" });
-  const go = h("form", { onsubmit: (event) => { event.preventDefault(); send({ do: "go", url: address.value, record: record.checked, here: here() }); } }, address);
+  const go = h("form", { onsubmit: (event) => { event.preventDefault(); write({ do: "go", url: address.value, record: record.checked }); } }, address);
   const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
   const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
   const stop = button("\u25a0 Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
+  const out = button("\u21b0", "leave the frame", () => act("frame main"), { hidden: true });
   const aside = button("\u21e5", "move to the side bar", () => send({ do: "aside" }));
   const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
     h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
@@ -102,18 +103,18 @@ function render({ model, el }) {
   const fill = h("form", { className: "jbp-fill", hidden: true });
   const blank = h("p", { className: "jbp-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
   const picture = h("div", { className: "jbp-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
-  const stage = h("div", { className: "jbp-stage" }, picture, fill);
-  const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
+    const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
   const expects = h("ul", { className: "jbp-expects" });
   const expected = h("section", { hidden: true, "aria-label": "expectations" }, h("h4", {}, "Expect what changed"), expects);
   const list = h("ol", { "aria-label": "steps" });
   const details = h("section", { className: "jbp-details", hidden: true, "aria-label": "the step" });
   const test = h("h4", {}, "");
   const status = h("p", { className: "jbp-status", role: "status" });
+  const stage = h("div", { className: "jbp-stage" }, picture, fill, status);
   const root = h("div", { className: "jbts-panel", tabIndex: -1, "data-lm-suppress-shortcuts": "true" },
-    h("div", { className: "jbp-bar" }, back, forward, reload, go, tabs, screen, stop, aside),
+    h("div", { className: "jbp-bar" }, back, forward, reload, go, out, tabs, screen, stop, aside),
     h("div", { className: "jbp-bar" }, h("span", { className: "jbp-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, elements, refresh, up, down),
-    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)), status);
+    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)));
   // The notebook would take presses and keys for its own: its current cell stays where the tester was.
   for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
   root.addEventListener("keydown", (event) => {  // the one shortcut of JupyterLab's that nobody wants to miss here
@@ -125,9 +126,9 @@ function render({ model, el }) {
 
   // ---- acting ----
   const here = () => emptyCell(document, root);
-  const act = (line) => send({ do: "line", line });
+  const act = (line) => write({ do: "line", line, record: record.checked });
   const say = (text, tone = "passed") => { status.textContent = text; status.dataset.tone = tone; };
-  const scroll = (share) => act(`scroll ${size.x || 0},${Math.max(0, Math.round((size.y || 0) + share * size.height))}`);
+  const scroll = (share) => send({ do: "line", line: `scroll ${size.x || 0},${Math.max(0, Math.round((size.y || 0) + share * size.height))}` });  // a step scrolls by itself
   function setMode(name) {
     mode = name;
     modes.forEach((one, i) => one.setAttribute("aria-pressed", String((i === 0) === (name === "point"))));
@@ -143,9 +144,14 @@ function render({ model, el }) {
     send({ do: "stop" });
     setTimeout(() => { if (!stop.disabled) model.widget_manager?.kernel?.interrupt?.(); }, 1000);
   }
-  function lookAgain() { stale = !visible || document.hidden; if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); } }
-  function write(message) { mine = true; send({ here: here(), record: true, run: run.checked, ...message }); }
+  function lookAgain(times = 6) {  // as often as the page goes on moving after a step
+    again = times;
+    stale = !visible || document.hidden;
+    if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); }
+  }
+  function write(m) { mine = true; send({ here: here(), record: true, run: run.checked, ...m }); }
 
+  const drive = (where) => write({ do: "drive", ...where, record: record.checked });
   function attend() { setStream(); if (stale) lookAgain(); }
 
   // ---- the picture ----
@@ -175,14 +181,17 @@ function render({ model, el }) {
     if (!point) return;
     picture.focus({ preventScroll: true });
     hover.forget();
-    send(mode === "point" ? { do: "pick", ...point } : { do: "drive", ...point, record: record.checked, here: here() });
+    if (mode === "point") send({ do: "pick", ...point });
+    else drive(point);
   });
   picture.addEventListener("keydown", (event) => {
-    const keys = mode === "drive" && fill.hidden ? chord(event) : null;
     if (event.key === "Escape" && mode === "point") choose(null);
-    if (!keys) return;
+    const driven = mode === "drive" && fill.hidden, keys = driven ? chord(event) : null;
+    const typed = driven && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
+    if (!keys && !typed) return;
     event.preventDefault();
-    write({ do: "write", head: `press ${keys}`, run: true, record: record.checked });
+    if (keys) write({ do: "write", head: `press ${keys}`, run: true, record: record.checked });
+    else drive({ locator: ":focus", typed });  // the field that has the page's focus opens to be typed into
   });
   let turned = 0, timer = 0;
   picture.addEventListener("wheel", (event) => {
@@ -200,16 +209,16 @@ function render({ model, el }) {
     return h("input", { type: asks === "password" ? "password" : "text", "aria-label": label, placeholder: label, autocomplete: "off", spellcheck: false, value });
   }
   function closeFill() { fill.hidden = true; fill.replaceChildren(); }
-  function openFill(message) {
-    const input = asking(message.asks, message.options || [], message.value || "");
+  function openFill(m) {
+    const input = asking(m.asks, m.options || [], (m.value || "") + (m.typed || ""));
     let done = false;
     const put = (enter) => {
       if (done) return;
       done = true;
       closeFill();
-      write({ do: "write", head: message.head, locator: message.locator, asks: message.asks, name: message.name, given: input.value, enter, run: true, record: record.checked });
+      write({ do: "write", head: m.head, locator: m.locator, asks: m.asks, name: m.name, given: input.value, enter, run: true, record: record.checked });
     };
-    const enters = message.asks === "text" || message.asks === "password";
+    const enters = m.asks === "text" || m.asks === "password";
     fill.onsubmit = (event) => { event.preventDefault(); put(false); };
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -218,29 +227,29 @@ function render({ model, el }) {
     });
     fill.replaceChildren(input, h("button", { type: "submit", title: "put it in" }, "\u2713"));
     if (enters) fill.append(button("\u23ce", "put it in and press Enter", () => put(true)));
-    Object.assign(fill.style, { left: `min(${place(message.box, size).left}, 50%)`, top: `min(${place(message.box, size).top}, 90%)` });
+    Object.assign(fill.style, { left: `min(${place(m.box, size).left}, 50%)`, top: `min(${place(m.box, size).top}, 90%)` });
     fill.hidden = false;
     input.focus({ preventScroll: true });
-    light([message.box]);
+    light([m.box]);
   }
-  function choose(message) {  // an element was pointed at: its locators, and what can be done with it
-    picked = message;
+  function choose(m) {  // an element was pointed at: its locators, and what can be done with it
+    picked = m;
     choice.replaceChildren();
-    light(message?.box ? [message.box] : []);
-    if (!message) return;
-    let locator = message.locators[0]?.locator ?? "";
+    light(m?.box ? [m.box] : []);
+    if (!m) return;
+    let locator = m.locators[0]?.locator ?? "";
     const line = h("code", { className: "jbp-line" });
     const asked = h("form", { className: "jbp-asked", hidden: true });
-    let offer = message.offers[0], input = null;
+    let offer = m.offers[0], input = null;
     const draw = () => { line.textContent = offer ? preview(offer, locator, input?.value) : ""; };
-    const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: message.name, locator: message.locators.length ? locator : "", given: input?.value ?? "" }); };
+    const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: m.name, locator: m.locators.length ? locator : "", given: input?.value ?? "" }); };
     const take = (one) => {
       offer = one;
       input = null;
       asked.hidden = !one.asks;
       asked.replaceChildren();
       if (one.asks) {
-        input = asking(one.asks, message.options || []);
+        input = asking(one.asks, m.options || []);
         input.addEventListener("input", draw);
         asked.append(input, h("button", { type: "submit" }, "Write"));
         input.focus({ preventScroll: true });
@@ -249,11 +258,11 @@ function render({ model, el }) {
     };
     asked.addEventListener("submit", (event) => { event.preventDefault(); put(); });
     const group = `jbts-${Math.random().toString(36).slice(2)}`;
-    const locators = h("ul", {}, ...message.locators.map((one, i) => h("li", {}, h("label", {},
+    const locators = h("ul", {}, ...m.locators.map((one, i) => h("li", {}, h("label", {},
       h("input", { type: "radio", name: group, checked: i === 0, onchange: () => { locator = one.locator; draw(); } }),
       h("code", {}, one.locator), h("span", { className: one.count === 1 ? "" : "jbp-many" }, one.count === 1 ? "1 match" : `${one.count} matches`)))));
-    choice.append(h("h4", {}, message.text), h("div", { className: "jbp-offers", role: "group", "aria-label": "do" },
-      ...message.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => { if (!input) { offer = one; draw(); } }, onfocus: () => { if (!input) { offer = one; draw(); } } }, one.label))), asked, line, locators);
+    choice.append(h("h4", {}, m.text), h("div", { className: "jbp-offers", role: "group", "aria-label": "do" },
+      ...m.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => { if (!input) { offer = one; draw(); } }, onfocus: () => { if (!input) { offer = one; draw(); } } }, one.label))), asked, line, locators);
     draw();
   }
   function chooseElements(found) {
@@ -282,101 +291,110 @@ function render({ model, el }) {
     root.dataset.running = source ? "yes" : "";
     if (source) say(`running ${source}`, "running");
   }
-  function showDetails(message, buffers) {
+  function showDetails(m, buffers) {
     const rows = (title, lines) => (lines.length ? [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))] : []);
     details.hidden = false;
     details.replaceChildren(
-      h("h4", {}, h("code", {}, message.source), button("\u00d7", "close", () => { details.hidden = true; chosen = null; })),
-      h("p", {}, [message.status, message.took, message.spent].filter(Boolean).join(" \u00b7 ")),
-      h("p", {}, [message.title, message.url].filter(Boolean).join("  ")),
-      ...(message.error ? [h("p", { className: "jbp-why" }, message.error)] : []), ...(message.note ? [h("p", {}, message.note)] : []),
-      h("div", { className: "jbp-shots" }, ...message.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
-      button("\u21bb Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: message.ordinal })),
-      ...rows("What to do", message.hints), ...rows("Console", message.console), ...rows("Requests", message.requests), ...rows("What was tried", message.tried),
-      ...(message.evidence ? [h("p", {}, "evidence: ", h("code", {}, message.evidence))] : []));
+      h("h4", {}, h("code", {}, m.source), button("\u00d7", "close", () => { details.hidden = true; chosen = null; })),
+      h("p", {}, [m.status, m.took, m.spent].filter(Boolean).join(" \u00b7 ")),
+      h("p", {}, [m.title, m.url].filter(Boolean).join("  ")),
+      ...(m.error ? [h("p", { className: "jbp-why" }, m.error)] : []), ...(m.note ? [h("p", {}, m.note)] : []),
+      h("div", { className: "jbp-shots" }, ...m.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
+      button("\u21bb Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
+      ...rows("What to do", m.hints), ...rows("Console", m.console), ...rows("Requests", m.requests), ...rows("What was tried", m.tried),
+      ...(m.evidence ? [h("p", {}, "evidence: ", h("code", {}, m.evidence))] : []));
     details.scrollIntoView({ block: "nearest" });
   }
   function showExpectations(lines) {
     expected.hidden = lines.length === 0;
     expects.replaceChildren(...lines.map((line) => { const item = h("li", {}, h("code", {}, line)); item.prepend(button("+", `write ${line}`, () => { write({ do: "expect", line }); item.remove(); expected.hidden = !expects.children.length; })); return item; }));
   }
-  function screens(message) {
-    const sizes = [...new Set([message.viewport, "1280x800", "1920x1080", "1024x768", "768x1024", "390x844"])];
-    screen.replaceChildren(...sizes.map((text) => h("option", { value: `window ${text}` }, text)), ...message.devices.map((name) => h("option", { value: `browser --device ${name}` }, name)));
+  function screens(m) {
+    const sizes = ["1280x800", "1920x1080", "1024x768", "768x1024", "390x844"];
+    screen.replaceChildren(...sizes.map((text) => h("option", { value: `window ${text}` }, text)), ...m.devices.map((name) => h("option", { value: `browser --device ${name}` }, name)));
   }
 
   // ---- what the kernel says ----
   const HEARD = {
-    state(message) {
+    state(m) {
       list.replaceChildren();
       items.clear();
-      message.steps.forEach(addStep);
-      test.textContent = message.test || "no test is open";
-      screens(message);
-      running(message.running);
-      send({ do: "refresh" });
-      send({ do: "suggest" });
+      m.steps.forEach(addStep);
+      test.textContent = m.test || "no test is open";
+      screens(m);
+      running(m.running);
+      lookAgain();
     },
-    thumbnail: (message, buffers) => thumbnail(message.id, buffers[0]),
-    begin: (message) => running(message.source),
-    step(message, buffers) {
-      if (message.test !== test.textContent) { list.replaceChildren(); items.clear(); test.textContent = message.test; }
-      addStep(message.step);
-      if (buffers[0]) { thumbnail(message.step.id, buffers[0]); showPicture(buffers[0], "image/webp"); }
+    thumbnail: (m, buffers) => thumbnail(m.id, buffers[0]),
+    begin: (m) => running(m.source),
+    step(m, buffers) {
+      if (m.test !== test.textContent) { list.replaceChildren(); items.clear(); test.textContent = m.test; }
+      addStep(m.step);
+      if (buffers[0]) { thumbnail(m.step.id, buffers[0]); showPicture(buffers[0], "image/webp"); }
       running("");
-      light(message.step.box && message.step.viewport ? [message.step.box] : []);
-      say(`${MARKS[message.step.status] ?? ""} ${message.step.source} ${message.step.took} ${message.step.error}`, message.step.status);
+      light(m.step.box && m.step.viewport ? [m.step.box] : []);
+      say(`${MARKS[m.step.status] ?? ""} ${m.step.source} ${m.step.took} ${m.step.error}`, m.step.status);
       if (picked) choose(null);
       if (mine) root.scrollIntoView({ block: "nearest" });  // the notebook has gone to the cell that was written
+      if (mine && mode === "drive" && fill.hidden) picture.focus({ preventScroll: true });
       mine = false;
       lookAgain();
     },
-    picture(message, buffers) {
+    picture(m, buffers) {
       pictureAnew.answered();
-      if (message.none) return;
-      if (message.width) { size.width = message.width; size.height = message.height; size.x = message.x; size.y = message.y; picture.style.aspectRatio = `${message.width} / ${message.height}`; }
+      clearTimeout(later);
+      if (m.moved && again > 0 && !streaming) later = setTimeout(() => lookAgain(again - 1), 700);
+      if (m.none) return;
+      if (m.url !== address.value && !picked) light([]);
+      if (m.width) { size.width = m.width; size.height = m.height; size.x = m.x; size.y = m.y; picture.style.aspectRatio = `${m.width} / ${m.height}`; }
       if (buffers[0]) showPicture(buffers[0], "image/webp");
-      image.alt = `the page: ${message.title}`;
-      if (document.activeElement !== address) address.value = message.url;
-      tabs.hidden = message.tabs.length < 2;
-      tabs.replaceChildren(...message.tabs.map((text, i) => h("option", { value: String(i), selected: i === message.tab }, `${i}: ${text}`)));
-      if (message.dialog) askDialog(message.dialog);
-      if (message.framed) say("in a frame; a press beside it offers the way out");
+      image.alt = `the page: ${m.title}`;
+      if (document.activeElement !== address) address.value = m.url;
+      tabs.hidden = m.tabs.length < 2;
+      tabs.replaceChildren(...m.tabs.map((text, i) => h("option", { value: String(i), selected: i === m.tab }, `${i}: ${text}`)));
+      if (m.dialog) askDialog(m.dialog);
+      out.hidden = !m.framed;
+      if (m.screen && ![...screen.options].some((one) => one.value === m.screen)) screen.prepend(h("option", { value: m.screen }, m.screen.split(" ").pop()));
+      screen.value = m.screen;
     },
-    hover(message) {
+    hover(m) {
       hover.answered();
       if (!fill.hidden) return;
-      if (message.state === "ready") light([message.box], `${message.locators[0]?.locator ?? message.text}`);
-      else if (message.state === "nothing") light(picked?.box ? [picked.box] : []);
+      if (m.state === "ready") light([m.box], `${m.locators[0]?.locator ?? m.text}`);
+      else if (m.state === "nothing") light(picked?.box ? [picked.box] : []);
     },
-    pick: (message) => choose(message),
-    elements: (message) => chooseElements(message.elements),
-    fill: (message) => openFill(message),
-    lit: (message) => light(message.boxes),
-    details: (message, buffers) => { if (message.id === chosen) showDetails(message, buffers); },
-    suggest: (message) => showExpectations(message.lines),
-    note: (message) => say(message.text, message.tone),
-    stream(message) { live.checked = streaming = message.on; },
-    frame(message, buffers) { showPicture(buffers[0], "image/jpeg"); requestAnimationFrame(() => send({ do: "taken" })); },
-    wrote(message) {
-      if (message.written) { say(`wrote ${message.line}`); return; }
-      say(message.line);
-      status.append(" ", button("Copy", "copy the line; this place cannot write cells", () => navigator.clipboard.writeText(message.line)));
+    pick: (m) => choose(m),
+    elements: (m) => chooseElements(m.elements),
+    fill: (m) => openFill(m),
+    lit: (m) => light(m.boxes),
+    details: (m, buffers) => { if (m.id === chosen) showDetails(m, buffers); },
+    suggest: (m) => showExpectations(m.lines),
+    note: (m) => say(m.text, m.tone),
+    stream(m) { live.checked = streaming = m.on; },
+    frame(m, buffers) { showPicture(buffers[0], "image/jpeg"); requestAnimationFrame(() => send({ do: "taken" })); },
+    wrote(m) {
+      if (m.written) { say(`wrote ${m.line}`); return; }
+      say(m.line);
+      status.append(" ", button("Copy", "copy the line; this place cannot write cells", () => navigator.clipboard.writeText(m.line)));
     },
   };
   function askDialog(text) {
     say(text, "skipped");
     status.append(" ", button("Accept", "accept the dialog", () => act("dialog accept")), " ", button("Dismiss", "dismiss the dialog", () => act("dialog dismiss")));
   }
-  const heard = (message, buffers) => HEARD[message.is]?.(message, buffers || []);
+  const heard = (m, buffers) => HEARD[m.is]?.(m, buffers || []);
+  const gone = () => { running(""); say("the kernel of this panel has gone; run %workbench again", "error"); };
   model.on("msg:custom", heard);
+  model.on("comm_live_update", gone);
   const seen = typeof IntersectionObserver === "undefined" ? null : new IntersectionObserver(([one]) => { visible = one.isIntersecting; attend(); });
   seen?.observe(root);
   document.addEventListener("visibilitychange", attend);
   setMode("point");
   requestAnimationFrame(() => send({ do: "hello" }));
   return () => {
+    clearTimeout(later);
     model.off("msg:custom", heard);
+    model.off("comm_live_update", gone);
     seen?.disconnect();
     document.removeEventListener("visibilitychange", attend);
     if (streaming) send({ do: "stream", on: false });

@@ -7,7 +7,7 @@ const OFFERED = 'a[href],button,input:not([type=hidden]),select,textarea,summary
   + "h1,h2,h3,[role=alert],[role=status],[role=dialog],output,[data-testid],iframe,[placeholder]";
 const TOLD = "h1,h2,h3,h4,p,li,td,th,dt,dd,label,legend,output,span,div,strong,em,b,i,a,button,summary,small,[role=alert],[role=status]";
 const LOUD = "[role=alert],[role=status],[role=dialog],dialog,output,h1,h2,h3,[aria-live]";
-const PICK_MS = 600, HOVER_MS = 30, OFFER_MS = 250, SURVEY_MS = 250, MOST_TEXTS = 500;
+const PICK_MS = 600, HOVER_MS = 30, OFFER_MS = 250, SURVEY_MS = 250, MOST_TEXTS = 500, MOST_COUNTS = 40;
 
 function target(hit) {  // what a person means by pointing there: the button, not the picture inside it
   for (let e = hit, steps = 0; e && steps < 12; e = parentOf(e), steps += 1) {
@@ -59,6 +59,16 @@ function ranked(el) {  // every way to name it with how many elements each means
   }
   return [...found.filter((f) => f.count === 1), ...found.filter((f) => f.count !== 1)].slice(0, 10);
 }
+function counted() {  // how many there are of what comes in numbers: equal test ids, list items, rows; known ones also when few
+  const attribute = args.testid || "data-testid", numbers = {}, known = new Set(args.counted || []);
+  const note = (locator, number) => { if (number > 1 || known.has(locator)) numbers[locator] = number; };
+  const ids = new Map();
+  for (const el of everywhere(document, `[${attribute}]`)) ids.set(el.getAttribute(attribute), (ids.get(el.getAttribute(attribute)) || 0) + 1);
+  for (const [id, number] of ids) if (!/[\s"']/.test(id)) note(`testid=${id}`, number);
+  for (const role of ["article", "listitem", "row"]) note(`role=${role}`, all([{ engine: "role", value: role, attributes: [] }], null).length);
+  for (const locator of known) numbers[locator] ??= 0;
+  return Object.keys(numbers).length > MOST_COUNTS ? {} : numbers;
+}
 // In a world of our own, what elements are called is remembered from move to move, until anything on the page changes.
 function remembered() {
   const home = globalThis;
@@ -109,7 +119,7 @@ const POINTING = {
     fresh.sort((a, b) => b.loud - a.loud);
     const now = new Set(texts);
     return {
-      url: location.href, title: clip(document.title, 200), texts: [...now],
+      url: location.href, title: clip(document.title, 200), texts: [...now], counts: performance.now() < end ? counted() : {},
       fresh: fresh.slice(0, 6).map(({ el, text, loud }) => ({ text, loud, whole: fold(el.textContent).length <= 119, locator: lasting(el, text) })),
       gone: before ? args.before.filter((text) => !now.has(text)).slice(0, 20) : [],
     };

@@ -179,9 +179,30 @@ def test_what_is_chosen_runs_as_a_step(trial: Trial, panel: Panel) -> None:
     panel.ask("write", head="type", locator="#mail", asks="text", given='a "b" ${HOME}', run=True)
     assert trial.js("mail.value") == 'a "b" ${HOME}'
     assert panel.ask("drive", x=60, y=290)["step"]["step"]["source"] == "click #map --at 50,20"
+    trial.js("mail.focus()")
+    assert panel.ask("drive", locator=":focus", typed="x")["fill"]["typed"] == "x"
+    trial.js("document.activeElement.blur()")
+    assert "no field" in panel.ask("drive", locator=":focus", typed="x")["note"]["text"]
+    assert panel.ask("line", line="window 1000x700", record=True)["wrote"]["line"] == "%window 1000x700"
+    assert panel.ask("refresh")["picture"]["screen"] == "window 1000x700"
     assert panel.ask("line", line="expect title other --timeout 0.1")["note"]["tone"] == "failed"
     assert "did you mean" in panel.ask("line", line="clik #map")["note"]["text"]
-    assert [row["verb"] for row in trial.rows()] == ["navigate", "click", "expect", "type", "click", "expect"]
+    assert [row["verb"] for row in trial.rows()] == ["navigate", "click", "expect", "type", "click", "window", "expect"]
+
+
+def test_a_page_that_comes_late_is_looked_at_again(trial: Trial, panel: Panel) -> None:
+    """What is new is told against the step before, however often the page is looked at; numbers are counted; and a
+    picture says whether it is another one."""
+    trial.open("<button id=b>b</button><ul id=l><li>one<li>two</ul>")
+    panel.ask("suggest")
+    trial.js("b.onclick = () => { l.innerHTML += '<li>three' }; 1")
+    assert panel.ask("refresh")["picture"]["moved"] and not panel.ask("refresh")["picture"]["moved"]
+    trial("click #b")
+    wanted = ['%expect text="three" visible', "%expect role=listitem count 3"]
+    assert panel.ask("suggest")["suggest"]["lines"] == panel.ask("suggest")["suggest"]["lines"]
+    assert panel.ask("suggest")["suggest"]["lines"] == wanted
+    trial(wanted[1].removeprefix("%"))
+    assert panel.ask("suggest")["suggest"]["lines"] == []
 
 
 def test_a_password_becomes_a_secret(trial: Trial, panel: Panel) -> None:

@@ -29,6 +29,7 @@ PATIENCE = 90.0
 TOKEN = "lab-under-test"
 PICTURE = ".jp-Notebook .jbp-picture"
 SIZE = f"document.querySelector({PICTURE!r}).getBoundingClientRect()"
+TIP = "document.querySelector('.jbp-tip').textContent"
 IDLE = "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')"
 FOLDER = Path(__file__).parent
 
@@ -133,9 +134,9 @@ class Bench(Workbench):
 class Tester:
     """Somebody at JupyterLab: opens notebooks, runs cells, points at the picture. Everything waits for itself."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
-        settings = JBTS(environ={}, viewport="1500x1000", broadcaster="off", timeout=40.0, navigation_timeout=60.0)
+    def __init__(self, server: Server, folder: Path, size: str = "1500x1000") -> None:
+        self.server, self.size = server, size
+        settings = JBTS(environ={}, viewport=size, broadcaster="off", timeout=40.0, navigation_timeout=60.0)
         self.bench = Bench(settings, home=folder / ".jbts", environ={})
         self.page: Any = Page(lambda: self.bench)
 
@@ -169,15 +170,19 @@ class Tester:
         self.picture("never")
         raise AssertionError(f"never: {what}; cells {self.cells()}")
 
-    def measure(self, url: str, *selectors: str) -> list[tuple[float, float]]:
-        """The middle of elements of the application under test, in a viewport as the panel's browser has it."""
+    def measure(self, url: str, *selectors: str, press: bool = False) -> list[tuple[float, float]]:
+        """The middle of elements of the application under test, in a viewport as the panel's browser has it; with
+        ``press`` each is pressed before the next is looked for."""
         self.page.window("1280x800")
         self.page.navigate(url)
         found = []
         for selector in selectors:
+            self.page.expect(selector, "visible")
             box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
             found.append(tuple(self.page.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")))
-        self.page.window("1500x1000")
+            if press:
+                self.page.click(selector)
+        self.page.window(self.size)
         return found
 
     def point(self, place: tuple[float, float]) -> None:
@@ -186,6 +191,30 @@ class Tester:
         self.until("a whole picture", f"document.querySelector({PICTURE!r})?.querySelector('img').naturalWidth > 1000")
         width, height = self.page.evaluate(f"(({{width, height}}) => [width, height])({SIZE})")
         self.page.click(PICTURE, at=f"{place[0] / 1280 * width:.0f},{place[1] / 800 * height:.0f}")
+
+    def go(self, url: str) -> None:
+        """Type an address into the panel's."""
+        self.page.type(".jbts-panel >> label=address", url, enter=True)
+        self.until("a picture", f"document.querySelector({PICTURE!r})?.querySelector('img').naturalWidth > 1000")
+
+    def press(self, name: str) -> None:
+        """Press a button of the panel's."""
+        self.page.click(f'.jbts-panel >> role=button[name="{name}"]')
+
+    def fill(self, text: str) -> None:
+        """Type into the field that has opened on the picture, and put it in."""
+        self.page.type(".jbp-fill input", text)
+        self.page.click(".jbp-fill button >> nth=0")
+
+    def over(self, place: tuple[float, float], locator: str) -> None:
+        """Move over a point of the page until the panel names what is there so, as a person waits for a page."""
+        self.page.scroll(PICTURE)
+        x, y, width, height = self.page.evaluate(f"(b => [b.x, b.y, b.width, b.height])({SIZE})")
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and self.bench.session.evaluate(TIP) != locator:
+            self.page.mouse("move", f"{x + place[0] / 1280 * width:.0f},{y + place[1] / 800 * height:.0f}")
+            self.bench.session.browser.look_again(0.2)
+        assert self.bench.session.evaluate(TIP) == locator
 
     def choose(self, label: str) -> None:
         """Take one of the offers."""
@@ -198,6 +227,19 @@ class Tester:
             self.bench.session.browser.look_again(0.05)
         assert self.cells()[-len(lines) :] == list(lines)
         self.until("an idle kernel", IDLE)
+
+    def shown(self, *lines: str) -> None:
+        """Wait until these lines follow one another in the notebook, and have been run."""
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and "\n".join(lines) not in "\n".join(self.cells()):
+            self.bench.session.browser.look_again(0.05)
+        assert "\n".join(lines) in "\n".join(self.cells())
+        self.until("an idle kernel", IDLE)
+
+    def save(self) -> None:
+        """Save the notebook, with the panel's own key."""
+        self.page.press("Control+S", ".jbts-panel")
+        self.until("a saved notebook", "!document.querySelector('.jp-mod-dirty')")
 
     def keys(self, text: str) -> None:
         """Type into whatever has the focus."""
@@ -215,9 +257,9 @@ class Tester:
         self.bench.close()
 
 
-@pytest.fixture
-def tester(lab: Server, tmp_path: Path) -> Iterator[Tester]:
+@pytest.fixture(scope="session")
+def tester(lab: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tester]:
     """Somebody at the Lab, with a browser of their own."""
-    tester = Tester(lab, tmp_path)
+    tester = Tester(lab, tmp_path_factory.mktemp("tester"))
     yield tester
     tester.close()

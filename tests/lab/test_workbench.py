@@ -16,50 +16,82 @@ from jbts_kernel.demo import Shop
 if TYPE_CHECKING:
     from .conftest import Server, Tester
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 KERNELS = "/api/kernels"
+HELP = ".lm-MenuBar-item:last-child"
 
 
-def test_a_test_built_by_pointing(lab: Server, tester: Tester, shop: Shop) -> None:
-    """Five steps are written and run without a locator being typed: chosen on the picture, driven by hand, taken from
-    what changed. The notebook then passes headless under papermill."""
-    field, button = tester.measure(shop.url, "#q", "[data-testid=search-button]")
-    tester.open("pointed.ipynb", f"%navigate {shop.url}", "%workbench")
+def test_a_test_built_by_pointing(lab: Server, tester: Tester) -> None:
+    """JupyterLab itself is tested without a locator being typed: an address, presses on the picture, an expectation
+    of what changed. The notebook then passes headless under papermill."""
+    url = f"{lab.url}/lab/workspaces/tried?reset&token=lab-under-test"
+    items = ".lm-Menu-item[data-command='help:about']", ".jp-Dialog button"
+    help_, about, dismiss = tester.measure(url, HELP, *items, press=True)
+    tester.open("pointed.ipynb", "%workbench")
     tester.run_cell(0)
-    tester.run_cell(1)
-    tester.point(field)
-    tester.page.expect(".jbp-choice li >> nth=0", "contains", "1 match")
-    tester.picture("point")
-    tester.choose("expect visible")
-    tester.written("%workbench", "%expect testid=q visible")
-    tester.point(field)
-    tester.choose("type")
-    tester.page.type(".jbp-asked input", "lamp")
-    tester.page.press("Enter")
-    tester.written("%expect testid=q visible", "%type testid=q lamp")
-    tester.page.click('.jbts-panel >> role=button[name="Drive"]')
-    tester.point(button)
-    tester.written("%type testid=q lamp", "%click testid=search-button")
-    tester.page.click('.jbp-expects >> role=button[name="write %expect testid=result-count text \\"1 product\\""]')
-    tester.written("%click testid=search-button", '%expect testid=result-count text "1 product"')
-    tester.point(field)
-    tester.page.type(".jbp-fill input", "ruler")
-    tester.page.press("Enter")
-    tester.written("%type testid=q ruler --enter")
-    tester.page.click(".jbts-panel ol li >> nth=1 >> button")
-    tester.page.expect(".jbp-details", "contains", "Run again from here")
-    tester.picture("details")
-    tester.page.press("Control+S")
-    notebook = lab.notebooks / "pointed.ipynb"
-    tester.until("a saved notebook", "!document.querySelector('.jp-mod-dirty')")
-    words = [sys.executable, "-m", "papermill", str(notebook), str(lab.folder / "out.ipynb"), "-k", "jbts"]
+    tester.go(url)
+    tester.written("%workbench", f"%navigate {url}")
+    tester.press("Drive")
+    tester.over(help_, 'role=menuitem[name="Help"]')
+    lines = ['%click role=menuitem[name="Help"]', '%click role=menuitem[name="About JupyterLab"]']
+    for place, line in zip((help_, about), lines, strict=True):
+        tester.point(place)
+        tester.written(line)
+    tester.page.expect(".jbp-expects", "contains", "ABOUT PROJECT JUPYTER")
+    tester.picture("itself")
+    tester.press('write %expect role=link[name=\\"ABOUT PROJECT JUPYTER\\"] visible')
+    tester.written('%expect role=link[name="ABOUT PROJECT JUPYTER"] visible')
+    tester.point(dismiss)
+    tester.written('%click role=button[name="Close"]')
+    tester.save()
+    words = [sys.executable, "-m", "papermill", str(lab.notebooks / "pointed.ipynb"), str(lab.folder / "out.ipynb")]
     environment = {**os.environ, "JBTS_HOME": str(lab.folder / "headless"), "JBTS_BROADCASTER": "off"}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [*words, "-k", "jbts"], env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     outputs = [o for c in json.loads((lab.folder / "out.ipynb").read_text())["cells"] for o in c["outputs"]]
     twins = [o for o in outputs if '<div class="jbts-rows">' in "".join(o.get("data", {}).get("text/html", ""))]
-    assert "search-button" in "".join(twins[0]["data"]["text/html"])  # the panel's own cell keeps the whole strip
+    assert "About JupyterLab" in "".join(twins[0]["data"]["text/html"])  # the panel's own cell keeps the whole strip
+
+
+def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> None:
+    """Pointing offers what to do; what is done on the picture is recorded, a password as a secret; what changed is
+    offered; a step of the timeline tells its story, and everything fits 400 pixels."""
+    email, password, button = tester.measure(f"{shop.url}/signin", "[type=email]", "[type=password]", "form button")
+    tester.open("recorded.ipynb", "%workbench", "%dashboard")
+    tester.run_cell(0)
+    tester.go(f"{shop.url}/signin")
+    tester.point(email)
+    tester.page.expect(".jbp-choice li >> nth=0", "contains", "1 match")
+    tester.picture("point")
+    tester.choose("expect visible")
+    tester.shown("%expect testid=email visible")
+    tester.press("Drive")
+    tester.point(email)
+    tester.fill("ada@example.com")
+    tester.shown("%type testid=email ada@example.com")
+    tester.point(password)
+    tester.fill("copper-pine")
+    tester.shown("%secret PASSWORD", "%type testid=password ${PASSWORD}")
+    tester.point(button)
+    tester.shown("%click testid=signin")
+    tester.press('write %expect testid=welcome text \\"Welcome back, Ada\\"')
+    tester.shown('%expect testid=welcome text "Welcome back, Ada"')
+    tester.page.click(".jbts-panel ol li >> nth=2 >> button")
+    tester.page.expect(".jbp-details", "contains", "Run again from here")
+    tester.picture("details")
+    narrow = "document.querySelector('.jbts-panel')"
+    tester.page.evaluate(f"{narrow}.style.width = '400px'")
+    assert tester.page.evaluate(f"{narrow}.scrollWidth <= {narrow}.clientWidth")
+    tester.picture("narrow")
+    tester.save()
+    assert "copper-pine" not in (lab.notebooks / "recorded.ipynb").read_text()
+    tester.run_cell(1)
+    tester.page.expect(".jp-Notebook .jp-Cell >> nth=1", "contains", "Pass rate")
+    tester.page.scroll(".jp-Notebook .jp-Cell >> nth=1")
+    tester.picture("dashboard")
 
 
 def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:

@@ -100,7 +100,7 @@ def test_words_are_read_back(text: str) -> None:
 
 
 def survey(**more: Any) -> dict[str, Any]:
-    return {"url": "http://h/a", "title": "A", "texts": ["one"], "fresh": [], "gone": []} | more
+    return {"url": "http://h/a", "title": "A", "texts": ["one"], "fresh": [], "gone": [], "counts": {}} | more
 
 
 def result(verb: str, line: str, locator: str, text: str | None = None) -> StepResult:
@@ -123,6 +123,18 @@ def test_expectations_of_what_changed() -> None:
     assert [parse(line, VERBS).verb for line in lines] == ["expect"] * 5
     assert suggestions(survey(), survey(gone=["one"]), None) == ['expect text="one" hidden']
     assert suggestions(None, survey(), None) == []
+    assert suggestions(None, survey(), result("navigate", "navigate /a", "")) == ["expect url /a", "expect title A"]
+
+
+def test_expectations_of_numbers() -> None:
+    """A number that changed is offered; on another page only of what both have."""
+    known = survey(counts={"testid=card": 12, "role=row": 3, "role=listitem": 2})
+    now = {"testid=card": 1, "role=row": 3, "role=listitem": 0, "testid=new": 4}
+    assert suggestions(known, survey(counts=now), None) == [
+        "expect testid=card count 1",
+        "expect role=listitem count 0",
+    ]
+    assert suggestions(known, survey(url="http://h/b", counts=now), None)[1:] == ["expect testid=card count 1"]
 
 
 def test_expectations_of_a_step() -> None:
