@@ -281,7 +281,7 @@ def table(
         body = f'<div class="jbts-soft">{text(empty)}</div>'
     else:
         head = "".join(f"<th>{text(c)}</th>" for c in columns)
-        cells = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in listed)
+        cells = "".join("<tr>" + "".join(cell(v) for v in row) + "</tr>" for row in listed)
         body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
     plain = _plain_table(columns, listed) if listed else empty
     return {
@@ -301,7 +301,8 @@ def shown(value: Any) -> str:
     return clip(str(value), 200)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A cell of a table; numbers to the right."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     kind = " class=n" if number else " class=t" if hasattr(value, "isoformat") else ""
     return f"<td{kind}>{html.escape(shown(value))}</td>"
