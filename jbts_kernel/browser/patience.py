@@ -9,7 +9,8 @@ it is remembered that one was abandoned, whoever did it: an interrupt, or the de
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 USUAL = 120.0
@@ -40,6 +41,17 @@ class Patience:
     def allow(self, seconds: float | None) -> None:
         """From now on commands have until then together; without a time, each has the usual one."""
         self._until = None if seconds is None else time.monotonic() + seconds + SLACK
+
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """Give the commands within so long together, and not more than they have; what they had counts again after."""
+        until = self._until
+        soon = time.monotonic() + seconds
+        self._until = soon if until is None else min(soon, until)
+        try:
+            yield
+        finally:
+            self._until = until
 
     def suspect(self) -> None:
         """Something did not answer: look before the next command is sent."""

@@ -31,6 +31,7 @@ from .xserver import XServer
 ANSWER_SECONDS = 3.0
 STUCK_SECONDS = 6.0
 LOOK_SECONDS = 0.05
+ASK_AGAIN_SECONDS = 1.0
 _SCROLL = """
     const [x, y, done] = arguments;
     const frame = () => new Promise((go) => { requestAnimationFrame(go); setTimeout(go, 500); });
@@ -354,7 +355,8 @@ class PlainSession(Session):
 
     def travel(self, go: Callable[[], None], seconds: float) -> None:
         """A driver that waits for a page waits with every later command, too; so it does not wait, and the
-        document's own clock tells when there is another one."""
+        document itself tells when there is another one. What a page was asked when it went into WebKit's page cache
+        is never answered, so it is asked again soon."""
         if self.browser.spec.browser != "webkitgtk":
             go()
             return
@@ -366,7 +368,8 @@ class PlainSession(Session):
             if fresh:
                 raise NavigationFailed(f"that is a download ({min(fresh)}), not a page; use %download with its link")
             try:
-                now = self._document()
+                with self.browser.patience.at_most(ASK_AGAIN_SECONDS):
+                    now = self._document()
             except UnexpectedDialog:
                 return True  # opened by the new page
             except StepTimeout:
@@ -378,9 +381,18 @@ class PlainSession(Session):
             raise StepTimeout(f"no new page within {seconds:.1f} s")
 
     def _document(self) -> tuple[str, str, str] | None:
-        """What tells a document from the one before: when it began, where it is, and how far it is."""
-        found = self.evaluate("[performance.timeOrigin, location.href, document.readyState]", ANSWER_SECONDS)
-        return (str(found[0]), str(found[1]), str(found[2])) if isinstance(found, list) else None
+        """What tells a document from the one before: its root element, where it is, and how far it is.
+
+        Not when it began: WebKit works ``timeOrigin`` out anew from two clocks each time it is asked, and on a busy
+        machine the answers differ.
+        """
+        from selenium.webdriver.remote.webelement import WebElement
+
+        found = self.evaluate("[document.documentElement, location.href, document.readyState]", ANSWER_SECONDS)
+        if not isinstance(found, list):
+            return None
+        root = found[0]
+        return (root.id if isinstance(root, WebElement) else "", str(found[1]), str(found[2]))
 
     def begin(self, url: str) -> bool:
         self.driver.execute_script("location.href = arguments[0]", url)

@@ -208,7 +208,11 @@ class KernelRun(PapermillNotebookClient):  # type: ignore[misc]
                 loop.call_soon_threadsafe(granted.set)
 
         with conduct.turns.ask(grant):
-            if not await self._wait(asyncio.ensure_future(granted.wait()), self._winding, None):
+            # A turn can be given because the run is winding up: whoever had it has just ended.
+            if (
+                not await self._wait(asyncio.ensure_future(granted.wait()), self._winding, None)
+                or self._winding.is_set()
+            ):
                 raise NotBegun("the run ended before it began")
             if conduct.began is not None:
                 conduct.began()

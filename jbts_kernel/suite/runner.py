@@ -390,6 +390,8 @@ class _Suite:
             pass  # the executed notebook says more, and papermill raises for expected errors too
         except KernelNotStarted as problem:
             output.unlink(missing_ok=True)  # papermill saves before it begins
+            if self.interruption.level and self.turns is not None:
+                raise NotBegun("the run ended before it began") from None  # it came up ahead of its turn
             if self.interruption.level:
                 return Verdict("aborted", one_line(problem), error_type="KeyboardInterrupt"), None
             return not_started(str(problem)), None

@@ -387,23 +387,3 @@ def test_scroll(trial: Trial) -> None:
     trial("scroll #inside")
     assert trial.js("box.scrollTop > 500") is True
     assert columns(trial)[:2] == ("scroll", "#inside")
-
-
-def test_a_sticky_header_does_not_take_the_press(trial: Trial) -> None:
-    """An element under a fixed header or footer is moved out from under it and then pressed."""
-    trial.open("scrolling.html")
-    for row in (18, 0, 9, 14):
-        trial(f'click text="Row {row}"')
-        assert trial.js("clicked") == f"Row {row}"
-    trial("click #inside")
-    assert trial.js("clicked") == "Inside the box"
-
-
-def test_a_list_that_grows_as_it_is_scrolled(trial: Trial) -> None:
-    """Scrolling to the end again and again reaches what the page adds."""
-    trial.open("scrolling.html")
-    for rows in (40, 60):
-        trial("scroll bottom")
-        trial.until(f"document.querySelectorAll('.row').length >= {rows}")
-    trial('click text="Row 59"')
-    assert trial.js("clicked") == "Row 59"

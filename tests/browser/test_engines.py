@@ -243,6 +243,17 @@ def test_the_same_steps(anywhere: Trial, scenario: str) -> None:
         assert not expected or str(value) == expected, f"{step}: {value!r}"
 
 
+def test_back_and_forth(anywhere: Trial) -> None:
+    """Each step of a history ends on its own page, also where an engine loses what it was asked in between."""
+    anywhere("navigate /labels.html")
+    anywhere("navigate /texts.html")
+    for _ in range(8):
+        anywhere("back")
+        assert anywhere.js("location.pathname") == "/labels.html"
+        anywhere("forward")
+        assert anywhere.js("location.pathname") == "/texts.html"
+
+
 def test_every_verb_is_in_the_table() -> None:
     """No verb is left out of the scenarios, a new one neither."""
     driven = {line.split()[0] for lines in SCENARIOS.values() for line in lines.strip().splitlines()}

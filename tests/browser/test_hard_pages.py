@@ -177,11 +177,13 @@ def test_a_window_of_a_size(anywhere: Trial) -> None:
     ("button", "answer", "text", "said"),
     [
         ("alert", "accept", "Take   care", "alerted"),
+        ("alert", "dismiss", "Take   care", "alerted"),
         ("confirm", "accept", "Are you sure?", "true"),
         ("confirm", "dismiss", "Are you sure?", "false"),
         ("prompt", "accept", "Your name?", "nobody"),
         ("prompt", "dismiss", "Your name?", "null"),
         ("prompt", "answer 'Ada L'", "Your name?", "Ada L"),
+        ("prompt", "answer ''", "Your name?", ""),
         ("late", "accept", "Late", "late"),
     ],
 )
@@ -190,6 +192,7 @@ def test_dialogs(anywhere: Trial, button: str, answer: str, text: str, said: str
     anywhere.open("dialogs.html")
     anywhere(f"click #{button}")
     assert anywhere("dialog " + answer) == text
+    assert anywhere.row()["step_type"] == "dialog"
     anywhere(f'expect #said text "{said}"')
 
 

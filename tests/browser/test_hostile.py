@@ -74,13 +74,14 @@ def test_nothing_of_it_runs(hostile: Trial) -> None:
     for line in (
         "tabs",
         "text h1",
-        "table body",
         "options #choice",
         "attribute #same aria-label",
         "screenshot",
         "count .evil",
     ):
         hostile(line)
+    with pytest.raises(StepFailed, match="no table"):
+        hostile("table body")
     assert hostile.js("window.evil") is None
     assert hostile.bench.session.dialog is None
 

@@ -203,29 +203,6 @@ def test_window(trial: Trial) -> None:
 
 
 # ---- dialogs ------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("button", "answer", "text", "said"),
-    [
-        ("alert", "accept", "Take   care", "alerted"),
-        ("alert", "dismiss", "Take   care", "alerted"),
-        ("confirm", "accept", "Are you sure?", "true"),
-        ("confirm", "dismiss", "Are you sure?", "false"),
-        ("prompt", "accept", "Your name?", "nobody"),
-        ("prompt", "dismiss", "Your name?", "null"),
-        ("prompt", "answer 'Ada L'", "Your name?", "Ada L"),
-        ("prompt", "answer ''", "Your name?", ""),
-        ("late", "accept", "Late", "late"),
-    ],
-)
-def test_dialogs(trial: Trial, button: str, answer: str, text: str, said: str) -> None:
-    """A dialog stays open until it is answered, and answering returns its text."""
-    trial.open("dialogs.html")
-    trial(f"click #{button}")
-    assert trial("dialog " + answer) == text
-    assert trial.row()["step_type"] == "dialog"
-    trial.until(f"said.textContent === {said!r}")
-
-
 def test_an_open_dialog_stops_other_steps(trial: Trial) -> None:
     """Every kind of step says that a dialog is open and how to go on, and none answers it by itself."""
     trial.open("dialogs.html")

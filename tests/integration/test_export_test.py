@@ -10,9 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
 
 from jbts_kernel.demo import Shop
@@ -21,19 +19,10 @@ from jbts_kernel.store.queries import Results
 from jbts_kernel.suite.export_test import export_test
 from jbts_kernel.suite.plain_python import NotExported, pieces
 
+from .written import notebook
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMOS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.stem != "dashboard"]
-
-
-def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
-    """Write a notebook; a cell is its source, or its source and its tags."""
-    made = []
-    for number, cell in enumerate(cells):
-        source, *tags = (cell,) if isinstance(cell, str) else cell
-        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"jbts": about}), path)
-    return path
 
 
 def run_pytest(folder: Path, home: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as Xml
 
-import nbformat
 import pytest
 
 from jbts_kernel.store.queries import Results
+
+from .written import notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "tests" / "site"
@@ -44,22 +44,7 @@ def test_nothing_of_this_process_has_changed():
 def test_slow():
     pass
 """
-
-
 MAY_FAIL = ("with jbts.group('may fail'):\n    1 / 0", "raises-exception")
-
-
-def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
-    """Write a notebook; a cell is its source, or its source and its tags."""
-    made = []
-    for number, cell in enumerate(cells):
-        source, *tags = (cell,) if isinstance(cell, str) else cell
-        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    found = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "jbts": about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(found, path)
-    return path
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import psutil
 import pytest
 
@@ -22,16 +21,10 @@ from jbts_kernel.errors import UsageProblem
 from jbts_kernel.store.queries import Results
 from jbts_kernel.suite.runner import run
 
+from .written import notebook
+
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("grid")]
 ROOT = Path(__file__).parents[2]
-
-
-def notebook(path: Path, *cells: str) -> Path:
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), path)
-    return path
 
 
 def until(condition: Callable[[], Any], seconds: float = 90.0) -> None:

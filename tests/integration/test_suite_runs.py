@@ -19,24 +19,16 @@ import pytest
 
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.store.queries import Results
-from jbts_kernel.suite.outcome import CaseResult, SuiteResult
+from jbts_kernel.suite.interruption import Interruption
+from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
+from jbts_kernel.suite.progress import Silent
 from jbts_kernel.suite.runner import run
+from jbts_kernel.suite.selection import Case
+
+from .written import notebook
 
 BROKEN = Path(__file__).parents[1] / "notebooks"
 pytestmark = pytest.mark.kernel
-
-
-def notebook(path: Path, *cells: str | tuple[str, ...], **about: Any) -> Path:
-    """Write a notebook; a cell is its source, or its source and its tags."""
-    made = []
-    for number, cell in enumerate(cells):
-        source, *tags = (cell,) if isinstance(cell, str) else cell
-        made.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}", metadata={"tags": tags}))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    found = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "jbts": about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(found, path)
-    return path
 
 
 def command(
@@ -371,6 +363,53 @@ def test_ctrl_c_tears_down_and_keeps_results(tmp_path: Path) -> None:
         tmp_path / "home", "SELECT r.status AS run, e.status AS test FROM runs r JOIN executions e USING (run_id)"
     )
     assert found == [{"run": "aborted", "test": "aborted"}]
+
+
+def test_what_came_up_ahead_does_not_begin_after_ctrl_c(tmp_path: Path) -> None:
+    """A kernel that is ready only when the interrupted notebook before it has ended has no turn any more."""
+    marker, torn, ready = tmp_path / "running", tmp_path / "torn", tmp_path / "ready"
+    slow = (
+        "import os, pathlib, sys, threading\n"
+        f"while not pathlib.Path({str(ready)!r}).exists(): threading.Event().wait(.05)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ipykernel_launcher', '-f', sys.argv[1]])"
+    )
+    spec = {"argv": [sys.executable, "-c", slow, "{connection_file}"], "display_name": "Slow", "language": "python"}
+    (tmp_path / "kernels" / "jbts-slow").mkdir(parents=True)
+    (tmp_path / "kernels" / "jbts-slow" / "kernel.json").write_text(json.dumps(spec))
+    touch = "from pathlib import Path; Path({!r}).touch()"
+    first = notebook(
+        tmp_path / "a.ipynb",
+        touch.format(str(marker)) + "; import time; time.sleep(300)",
+        (touch.format(str(torn)), "teardown"),
+    )
+    second = notebook(tmp_path / "b.ipynb", "1")
+    made = nbformat.read(second, as_version=4)
+    made.metadata.kernelspec = {"name": "jbts-slow", "display_name": "Slow", "language": "python"}
+    nbformat.write(made, second)
+    interruption = Interruption()
+    said: list[str] = []
+
+    class Ended(Silent):
+        def ended(self, case: Case, attempt: Attempt, again: bool) -> None:
+            said.append(case.test_name)
+            ready.touch()
+
+    def interrupt() -> None:
+        until(marker.exists)
+        interruption.ask()
+
+    environ = environment(JUPYTER_PATH=str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(tmp_path))
+        asking = threading.Thread(target=interrupt)
+        asking.start()
+        result = run(
+            [first, second], home=tmp_path / "home", progress=Ended(), interruption=interruption, environ=environ
+        )
+        asking.join()
+    assert torn.exists()
+    assert said == ["a"]
+    assert {case.case.test_name: case.status for case in result.results} == {"a": "aborted", "b": "not_run"}
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:

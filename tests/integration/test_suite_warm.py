@@ -26,17 +26,10 @@ from jbts_kernel.suite.outcome import CaseResult
 from jbts_kernel.suite.runner import run
 from jbts_kernel.suite.turns import Turns
 
+from .written import notebook
+
 pytestmark = pytest.mark.kernel
 ROOT = Path(__file__).parents[2]
-
-
-def notebook(path: Path, *cells: str) -> Path:
-    """Write a notebook; a cell is its source."""
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), path)
-    return path
 
 
 def environment(**more: str) -> dict[str, str]:
