@@ -35,8 +35,8 @@ class View(anywidget.AnyWidget):
     _living: ClassVar[dict[type, deque[View]]] = {}
 
     def __init__(self) -> None:
+        living = self._living.setdefault(type(self), deque())  # asked now: traits give a widget a class of its own
         super().__init__()
-        living = self._living.setdefault(type(self), deque())
         living.append(self)
         while len(living) > self.most_live:
             living.popleft().close()

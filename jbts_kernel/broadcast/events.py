@@ -213,10 +213,10 @@ class Events:
         return client.subscribe(self.home, room, history=history)
 
     def follow(self, take: Callable[[Sequence[dict[str, Any]]], None], lost: Callable[[HubProblem], None]) -> Follower:
-        """Hand all events from now on to ``take``, on a thread of their own, until the follower or this object
-        ends. Starts the hub like :meth:`subscribe`."""
+        """Hand all events to ``take``, those that are kept and then those that come, on a thread of their own, until
+        the follower or this object ends. Starts the hub like :meth:`subscribe`."""
         from .follower import Follower
 
-        follower = Follower(self.subscribe, take, lost)
+        follower = Follower(lambda: self.subscribe(history=True), take, lost)
         self._followers.add(follower)
         return follower
