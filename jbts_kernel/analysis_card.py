@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -51,7 +52,7 @@ def body(a: Analysis, picture: bytes | None = None) -> str:
     parts += [f'<div class="jbts-soft">! {text(w, 400)}</div>' for w in a.warnings[:6]]
     places = _places(picture, a, sure[:SHOWN]) if picture else {}
     ids = {number: f"jbts-{a.analysis_id}-{number}" for number in places}
-    parts.append('<div class="jbts-look" data-lm-suppress-shortcuts="true">')  # the arrow keys are the choice's
+    parts.append('<div class="jbts-look">')
     if picture:
         parts.append(_shot(picture, places, ids))
     parts.append(_list(sure[:SHOWN], 1, ids) + "</div>")
@@ -79,7 +80,9 @@ def _list(found: Sequence[Finding], first: int, ids: Mapping[int, str] = Mapping
         content = f"{sign}<span>{text(f.message, 300)} {about}{where}{evidence}</span>"
         if number in ids:
             group = text(ids[number].rpartition("-")[0])
-            chosen = f'<input type="radio" name="{group}" id="{text(ids[number])}">'
+            # JupyterLab takes the arrow keys for its own unless the element that has the focus says that it needs them.
+            named = f'name="{group}" id="{text(ids[number])}" data-lm-suppress-shortcuts="true"'
+            chosen = f'<input type="radio" {named}>'
             content = f'{chosen}<label for="{text(ids[number])}">{content}</label>'
         rows.append(f"<li>{content}</li>")
     return f'<ul class="jbts-find">{"".join(rows)}</ul>' if rows else ""
@@ -111,9 +114,13 @@ def _shot(picture: bytes, places: Mapping[int, tuple[Finding, str, bool]], ids: 
     """The picture with a numbered box for each finding that lies on it; large boxes below small ones, so that each
     can be pressed."""
     boxes = []
+    beside: Counter[str] = Counter()
     for number, (f, place, at_edge) in sorted(places.items(), key=lambda one: -_area(one[1][0])):
         tone, inside = _TONES[f.severity], " jbts-in" if at_edge else ""
-        tag = f'<span class="jbts-tag{inside}" style="background:{tone}">{number}</span>'
+        corner = place.partition(";width")[0]
+        shift = f";left:{18 * beside[corner] - 2}px" if beside[corner] else ""  # two findings about one element
+        beside[corner] += 1
+        tag = f'<span class="jbts-tag{inside}" style="background:{tone}{shift}">{number}</span>'
         named = f'for="{text(ids[number])}" title="{text(f.message, 160)}"'
         boxes.append(f'<label class="jbts-box" {named} style="{place};border-color:{tone}">{tag}</label>')
     chosen = ",".join(f".jbts:has(#{one}:checked) .jbts-box[for={one}]" for one in ids.values())

@@ -282,7 +282,8 @@ def table(
     else:
         head = "".join(f"<th>{text(c)}</th>" for c in columns)
         cells = "".join("<tr>" + "".join(cell(v) for v in row) + "</tr>" for row in listed)
-        body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
+        made = f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
+        body = f'<div class="jbts-wide" tabindex="0">{made}</div>'
     plain = _plain_table(columns, listed) if listed else empty
     return {
         "text/html": f'{STYLE}<div class="jbts">{title}{body}{note}</div>',

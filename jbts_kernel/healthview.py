@@ -58,7 +58,9 @@ def parts(rows: Rows) -> str:
         for part, state, detail in rows
     )
     head = "".join(f"<th>{name}</th>" for name in ("part", "state", "detail"))
-    return f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    return (
+        f'<div class="jbts-wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    )
 
 
 def pool(bench: Workbench) -> str:
@@ -69,7 +71,7 @@ def pool(bench: Workbench) -> str:
     rows = [_browser(browser, bench) for browser in bench.pool.browsers]
     if not rows:
         return head
-    columns = ("browser", "", "viewport", "where", "age", "users", "state")
+    columns = ("browser", "version", "viewport", "where", "age", "users", "state")
     return head + str(display.table(columns, rows)["text/html"]).removeprefix(display.STYLE)
 
 

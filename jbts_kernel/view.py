@@ -120,7 +120,8 @@ def button(label: str, do: str, *, key: str = "", about: str = "", off: bool = F
 
 def bar(*parts: str, told: str = "") -> str:
     """A row of controls and, behind them, the line that :meth:`View.tell` speaks."""
-    return f'<nav>{"".join(parts)}<span data-part="told" role="status">{display.text(clip(told, 400))}</span></nav>'
+    said = f'<span data-part="told" role="status">{display.text(clip(told, 400))}</span>'
+    return f'<div class="jbts-tools" role="group" aria-label="controls">{"".join(parts)}{said}</div>'
 
 
 Emit = Callable[[display.Bundle], None]

@@ -5,8 +5,7 @@ export const KEPT = 200;
 
 // What a press says: the data of its element, and the value of one that has one.
 export function message(target) {
-  const said = { ...target.dataset };
-  delete said.key;
+  const { key, lmSuppressShortcuts, ...said } = target.dataset;
   return target.localName === "button" ? said : { ...said, value: target.value };
 }
 
@@ -23,7 +22,6 @@ export function queue(put, count) {
 function render({ model, el }) {
   const document = el.ownerDocument;
   const root = Object.assign(document.createElement("div"), { className: "jbts-live", tabIndex: -1 });
-  root.dataset.lmSuppressShortcuts = "true";
   const find = (name, value) => root.querySelector(`[data-${name}="${CSS.escape(value)}"]`);
   const say = (target) => model.send(message(target));
 
@@ -33,6 +31,8 @@ function render({ model, el }) {
     const place = part ? find("part", part) : root;
     if (!place) return;
     place.innerHTML = html;
+    // JupyterLab would take Enter and the arrow keys for its own; it asks the element that has the focus.
+    for (const one of place.querySelectorAll("button, input, [tabindex]")) one.dataset.lmSuppressShortcuts = "true";
     if (key) find("key", key)?.focus({ preventScroll: true });
   }
   const lines = queue((rows) => {
@@ -65,7 +65,7 @@ function render({ model, el }) {
   root.addEventListener("mouseout", hold(false));
   root.addEventListener("focusin", hold(true));
   root.addEventListener("focusout", hold(false));
-  // The notebook would take presses and keys for its own.
+  // The notebook would take presses for its own, and the focus with each key.
   for (const name of ["mousedown", "click", "focusin", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
 
   model.on("msg:custom", (told) => { if (told.is === "lines") lines.add(told.lines); else if (told.is === "show") show(told); });
