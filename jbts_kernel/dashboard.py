@@ -156,7 +156,7 @@ def _heat(found: tuple[Sequence[Any], dict[str, dict[Any, tuple[int, int]]]]) ->
         fields = "".join(_field(day, by_day.get(day)) for day in days)
         lines.append(f'<tr><th title="{text(name)}">{text(name, 40)}</th>{fields}</tr>')
     return (
-        '<div class="jbts-wide"><table class="jbts-heat">'
+        '<div class="jbts-wide" tabindex="0"><table class="jbts-heat">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -312,8 +312,9 @@ def table(
         body = f'<div class="jbts-soft">{text(empty)}</div>'
     else:
         head = "".join(f"<th>{text(c)}</th>" for c in columns)
-        cells = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in listed)
-        body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
+        cells = "".join("<tr>" + "".join(cell(v) for v in row) + "</tr>" for row in listed)
+        made = f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
+        body = f'<div class="jbts-wide" tabindex="0">{made}</div>'
     plain = _plain_table(*_without_pictures(columns, listed)) if listed else empty
     return {
         "text/html": f'{STYLE}<div class="jbts">{title}{body}{note}</div>',
@@ -339,7 +340,8 @@ def shown(value: Any) -> str:
     return clip(str(value), 200)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A cell of a table: a picture, or text; numbers to the right."""
     if isinstance(value, Thumbnail):
         data = base64.b64encode(value.data).decode("ascii")
         return f'<td><img alt="the page then" src="data:image/webp;base64,{data}"></td>'

@@ -99,6 +99,8 @@ class Workbench(Answers):
         self.sessions: dict[str, Session] = {}
         self.specs: dict[str, LaunchSpec] = {}
         self._pool: BrowserPool | None = None
+        self.pool_figures: dict[str, int] = {}
+        """What the pool told last, and how many leases and replacements there were; nothing before it runs."""
         self._parents: list[str] = []
         self._marks: dict[str, Marks] = {}
         self._lost_browser = ""
@@ -332,10 +334,16 @@ class Workbench(Answers):
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
                 lender=self.environ.get("JBTS_LENDER") or None,
-                tell=lambda figures: self.recorder.emit("pool", figures),
+                tell=self._told_of_pool,
                 secrets=lambda: self.secrets.values,
             )
         return self._pool
+
+    def _told_of_pool(self, figures: Mapping[str, int]) -> None:
+        """The pool's figures changed; what happened in it adds up."""
+        happened = {name: self.pool_figures.get(name, 0) + figures.get(name, 0) for name in ("leased", "replaced")}
+        self.pool_figures = {**figures, **happened}
+        self.recorder.emit("pool", figures)
 
     @property
     def spec(self) -> LaunchSpec:
