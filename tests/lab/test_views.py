@@ -91,6 +91,7 @@ def test_views_by_mouse_and_keyboard(lab: Server, tester: Tester, shop: Shop) ->
     driver = tester.bench.session.driver
     assert driver.execute_async_script(axe.read_text(encoding="utf-8") + AXE) == []
 
+    page.click(".jp-Notebook .jp-Cell .cm-content >> nth=4")  # in an input of an output JupyterLab's keys do nothing
     page.press("Control+B")
     page.window("400x900")
     wide = "[...document.querySelectorAll('.jbts-live')].every((one) => one.scrollWidth <= one.clientWidth)"
