@@ -92,8 +92,13 @@ def _bad(step: Mapping[str, Any]) -> bool:
     return step["status"] in ("failed", "error", "aborted")
 
 
+def _said(step: Mapping[str, Any]) -> str:
+    """A step as its line, or by the name it was given."""
+    return str(step["name"] or f"{step['verb']} {step['locator']}".strip())
+
+
 def _in_full(results: Results, step: Mapping[str, Any]) -> str:
-    what = display.text(f"{step['verb']} {step['locator']}".strip())
+    what = display.text(_said(step), 160)
     parts = [f'<div class="jbts-head">{display.mark(str(step["status"]))}<span><code>{what}</code></span></div>']
     if step["error_message"]:
         error = f"<b>{display.text(step['error_type'])}</b> {display.text(step['error_message'], 1200)}"
@@ -113,9 +118,8 @@ def _strip(home: Path, steps: Sequence[Mapping[str, Any]]) -> str:
     for step in steps:
         shot = picture(home, step["screenshot"], SMALL, f"after step {step['ordinal']}")
         took = display.duration(step["duration_ms"]) if step["duration_ms"] is not None else ""
-        words = f"{step['name']} {step['verb']} {step['locator']}".strip()
         lines.append(
-            f"<tr><td>{display.mark(str(step['status']))}</td><td><code>{display.text(words, 160)}</code></td>"
+            f"<tr><td>{display.mark(str(step['status']))}</td><td><code>{display.text(_said(step), 160)}</code></td>"
             f'<td class="n">{took}</td><td>{shot}</td></tr>'
         )
     return f"<table><tbody>{''.join(lines)}</tbody></table>" if lines else ""
