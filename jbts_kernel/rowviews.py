@@ -93,8 +93,9 @@ def _bad(step: Mapping[str, Any]) -> bool:
 
 
 def _said(step: Mapping[str, Any]) -> str:
-    """A step as its line, or by the name it was given."""
-    return str(step["name"] or f"{step['verb']} {step['locator']}".strip())
+    """A step as its line; one that was given a name by that and by what it did."""
+    name, does = str(step["name"]), f"{step['verb']} {step['locator']}".strip()
+    return name if name.startswith(str(step["verb"])) else f"{name} {does}".strip()
 
 
 def _in_full(results: Results, step: Mapping[str, Any]) -> str:
