@@ -2,7 +2,7 @@
 
 A block without a language is a cell of steps, ``python`` a cell of Python, ``sh`` lines for a terminal. A comment
 above a block says what cannot be told from it: ``fails: ERROR`` for a cell that must fail with that error,
-``needs: NAME`` for a notebook that the reader has saved by then.
+``needs: NAME`` for a notebook that the reader has saved by then, ``on: HTML`` for the page a cell is run on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import pytest
@@ -22,8 +23,10 @@ from .conftest import Kernel
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ("first-test", "waiting", "secrets", "results", "scaling-out", "troubleshooting")
-NOT_HERE = ("pip ", "jbts lab", "voila ")
-"""What begins like this installs something, or opens a window or a server and stays."""
+REFERENCES = ("locators", "snapshots", "vision")
+NOT_HERE = ("pip ", "jbts lab", "voila ", "jbts accept ")
+"""What begins like this installs something, or opens a window or a server and stays, or waits for a snapshot
+that differs (tests/integration and tests/browser have one)."""
 
 pytestmark = [pytest.mark.kernel, pytest.mark.browser, pytest.mark.slow]
 
@@ -36,11 +39,12 @@ class Block:
     text: str
     fails: str = ""
     needs: str = ""
+    on: str = ""
 
 
 def blocks(document: str) -> list[Block]:
     """The fenced blocks of a document, in order."""
-    found = re.finditer(r"(?:<!-- (fails|needs): (\S+) -->\n)?^```(\w*)\n(.*?)^```$", document, re.M | re.S)
+    found = re.finditer(r"(?:<!-- (fails|needs|on): (.+?) -->\n)?^```(\w*)\n(.*?)^```$", document, re.M | re.S)
     return [Block(m[3], m[4].rstrip("\n"), **({m[1]: m[2]} if m[1] else {})) for m in found]
 
 
@@ -61,13 +65,14 @@ def in_a_terminal(lines: str, folder: Path) -> None:
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", GUIDES + REFERENCES)
 def test_every_command_of_a_guide_does_what_it_says(
     guide: str, start_kernel: Callable[..., Kernel], tmp_path: Path
 ) -> None:
     """Cells pass, those that are said to fail fail with that error, and lines for a terminal exit with 0."""
     kernel: Kernel | None = None
     cells: list[Block] = []
+    by_hand = {"JBTS_UPDATE_BASELINES": "1"} if guide in REFERENCES else {}  # as a first run by hand writes them
     found = blocks((ROOT / "docs" / f"{guide}.md").read_text(encoding="utf-8"))
     assert found
     for block in found:
@@ -76,7 +81,9 @@ def test_every_command_of_a_guide_does_what_it_says(
                 nbformat.write(notebook(cells), tmp_path / block.needs)
             in_a_terminal(block.text, tmp_path)
         elif block.language in ("", "python"):
-            kernel = kernel or start_kernel("--ext=jbts_kernel")
+            kernel = kernel or start_kernel("--ext=jbts_kernel", **by_hand)
+            if block.on:
+                assert kernel.run(f"%navigate data:text/html,{quote(block.on)}").status == "ok"
             cells.append(block)
             reply = kernel.run(block.text)
             wanted = "error" if block.fails else "ok"
