@@ -1,7 +1,7 @@
 // The live panel: the page's picture to point at and to drive, what to do there, and the steps so far.
 // It speaks with the kernel in messages (each an m) and keeps nothing. What a page says is set as text, never as markup.
 
-export const MARKS = { passed: "\u2713", failed: "\u2717", error: "!", skipped: "\u2013", aborted: "\u25a0", running: "\u2026" };
+export const MARKS = { passed: "✓", failed: "✗", error: "!", skipped: "–", aborted: "■", running: "…" };
 export const KEYS = ["Enter", "Escape", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End", " "];
 const GIVEN_UP = 4000;  // milliseconds after which an answer will not come any more
 
@@ -47,7 +47,7 @@ export function chord(event) {  // the keys of an event as %press takes them; nu
 
 // The line that an offer comes to with this locator, as it will be written; a password is never shown.
 export function preview(offer, locator, given) {
-  const tail = offer.asks === "password" ? "${\u2026}" : offer.asks ? JSON.stringify(given || "\u2026") : offer.tail;
+  const tail = offer.asks === "password" ? "${…}" : offer.asks ? JSON.stringify(given || "…") : offer.tail;
   return `%${[offer.head, locator, tail].filter(Boolean).join(" ")}`;
 }
 
@@ -81,22 +81,22 @@ function render({ model, el }) {
   let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false, again = 0, later = 0;
 
   // ---- the parts ----
-  const back = button("\u2190", "back", () => act("back")), forward = button("\u2192", "forward", () => act("forward")), reload = button("\u21bb", "reload", () => act("reload"));
+  const back = button("←", "back", () => act("back")), forward = button("→", "forward", () => act("forward")), reload = button("↻", "reload", () => act("reload"));
   const address = h("input", { type: "text", spellcheck: false, "aria-label": "address" });
-  const go = h("form", { onsubmit: (event) => { event.preventDefault(); write({ do: "go", url: address.value, record: record.checked }); } }, address);
+  const go = h("form", { onsubmit: (event) => { event.preventDefault(); write({ do: "go", url: address.value }); } }, address);
   const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
   const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
-  const stop = button("\u25a0 Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
-  const out = button("\u21b0", "leave the frame", () => act("frame main"), { hidden: true });
-  const aside = button("\u21e5", "move to the side bar", () => send({ do: "aside" }));
+  const stop = button("■ Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
+  const out = button("↰", "leave the frame", () => act("frame main"), { hidden: true });
+  const aside = button("⇥", "move to the side bar", () => send({ do: "aside" }));
   const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
     h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
   const [record, recordLabel] = toggle("Record", "write what you do on the picture into cells", true);
   const [run, runLabel] = toggle("Run", "run what is written at once", true);
   const [live, liveLabel] = toggle("Live", "show the page as it moves", false, () => setStream());
-  const elements = button("\u2261 Elements", "list what can be named on the page, to choose by keyboard", () => send({ do: "elements" }));
-  const refresh = button("\u27f3 Picture", "take a new picture", () => send({ do: "refresh" }));
-  const up = button("\u25b2", "scroll up", () => scroll(-0.8)), down = button("\u25bc", "scroll down", () => scroll(0.8));
+  const elements = button("≡ Elements", "list what can be named on the page, to choose by keyboard", () => send({ do: "elements" }));
+  const refresh = button("⟳ Picture", "take a new picture", () => send({ do: "refresh" }));
+  const up = button("▲", "scroll up", () => scroll(-0.8)), down = button("▼", "scroll down", () => scroll(0.8));
   const image = h("img", { alt: "", draggable: false });
   const lights = h("div", { className: "jbp-lights", "aria-hidden": "true" });
   const tip = h("div", { className: "jbp-tip", hidden: true });
@@ -126,7 +126,7 @@ function render({ model, el }) {
 
   // ---- acting ----
   const here = () => emptyCell(document, root);
-  const act = (line) => write({ do: "line", line, record: record.checked });
+  const act = (line) => write({ do: "line", line });
   const say = (text, tone = "passed") => { status.textContent = text; status.dataset.tone = tone; };
   const scroll = (share) => send({ do: "line", line: `scroll ${size.x || 0},${Math.max(0, Math.round((size.y || 0) + share * size.height))}` });  // a step scrolls by itself
   function setMode(name) {
@@ -149,15 +149,15 @@ function render({ model, el }) {
     stale = !visible || document.hidden;
     if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); }
   }
-  function write(m) { mine = true; send({ here: here(), record: true, run: run.checked, ...m }); }
+  function write(m) { mine = true; send({ here: here(), record: record.checked, run: run.checked, ...m }); }
 
-  const drive = (where) => write({ do: "drive", ...where, record: record.checked });
+  const drive = (where) => write({ do: "drive", ...where });
   function attend() { setStream(); if (stale) lookAgain(); }
 
   // ---- the picture ----
   const hover = latest((point) => send({ do: "hover", ...point }));
   const pictureAnew = latest(() => send({ do: "refresh" }));
-  function paint(slot, buffer, type) {
+  function paint(slot, buffer, type = "image/webp") {
     if (urls.has(slot)) URL.revokeObjectURL(urls.get(slot));
     const made = URL.createObjectURL(new Blob([buffer], { type }));
     urls.set(slot, made);
@@ -190,7 +190,7 @@ function render({ model, el }) {
     const typed = driven && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
     if (!keys && !typed) return;
     event.preventDefault();
-    if (keys) write({ do: "write", head: `press ${keys}`, run: true, record: record.checked });
+    if (keys) write({ do: "write", head: `press ${keys}`, run: true });
     else drive({ locator: ":focus", typed });  // the field that has the page's focus opens to be typed into
   });
   let turned = 0, timer = 0;
@@ -216,7 +216,7 @@ function render({ model, el }) {
       if (done) return;
       done = true;
       closeFill();
-      write({ do: "write", head: m.head, locator: m.locator, asks: m.asks, name: m.name, given: input.value, enter, run: true, record: record.checked });
+      write({ do: "write", head: m.head, locator: m.locator, asks: m.asks, name: m.name, given: input.value, enter, run: true });
     };
     const enters = m.asks === "text" || m.asks === "password";
     fill.onsubmit = (event) => { event.preventDefault(); put(false); };
@@ -225,8 +225,8 @@ function render({ model, el }) {
       if (event.key === "Escape") { done = true; closeFill(); picture.focus(); }
       if (event.key === "Enter" && enters && !event.isComposing) { event.preventDefault(); put(true); }
     });
-    fill.replaceChildren(input, h("button", { type: "submit", title: "put it in" }, "\u2713"));
-    if (enters) fill.append(button("\u23ce", "put it in and press Enter", () => put(true)));
+    fill.replaceChildren(input, h("button", { type: "submit", title: "put it in" }, "✓"));
+    if (enters) fill.append(button("⏎", "put it in and press Enter", () => put(true)));
     Object.assign(fill.style, { left: `min(${place(m.box, size).left}, 50%)`, top: `min(${place(m.box, size).top}, 90%)` });
     fill.hidden = false;
     input.focus({ preventScroll: true });
@@ -242,7 +242,8 @@ function render({ model, el }) {
     const asked = h("form", { className: "jbp-asked", hidden: true });
     let offer = m.offers[0], input = null;
     const draw = () => { line.textContent = offer ? preview(offer, locator, input?.value) : ""; };
-    const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: m.name, locator: m.locators.length ? locator : "", given: input?.value ?? "" }); };
+    const think = (one) => { if (!input) { offer = one; draw(); } };
+    const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: m.name, locator, given: input?.value ?? "", record: true }); };
     const take = (one) => {
       offer = one;
       input = null;
@@ -262,10 +263,10 @@ function render({ model, el }) {
       h("input", { type: "radio", name: group, checked: i === 0, onchange: () => { locator = one.locator; draw(); } }),
       h("code", {}, one.locator), h("span", { className: one.count === 1 ? "" : "jbp-many" }, one.count === 1 ? "1 match" : `${one.count} matches`)))));
     choice.append(h("h4", {}, m.text), h("div", { className: "jbp-offers", role: "group", "aria-label": "do" },
-      ...m.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => { if (!input) { offer = one; draw(); } }, onfocus: () => { if (!input) { offer = one; draw(); } } }, one.label))), asked, line, locators);
+      ...m.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => think(one), onfocus: () => think(one) }, one.label))), asked, line, locators);
     draw();
   }
-  function chooseElements(found) {
+  function chooseElements({ elements: found }) {
     picked = null;
     choice.replaceChildren(h("h4", {}, found.length ? "On the page" : "Nothing on the page can be named"), h("ul", { className: "jbp-elements" }, ...found.map((one) =>
       h("li", {}, h("button", { type: "button", onclick: () => send({ do: "pick", locator: one.locator }), onfocus: () => light([one.box], one.locator), onmouseenter: () => light([one.box], one.locator) }, h("code", {}, one.locator), h("span", {}, one.role))))));
@@ -284,7 +285,7 @@ function render({ model, el }) {
   }
   function thumbnail(id, buffer) {
     const item = items.get(id);
-    if (item) item.firstChild.prepend(h("img", { alt: "", src: paint(id, buffer, "image/webp") }));
+    if (item) item.firstChild.prepend(h("img", { alt: "", src: paint(id, buffer) }));
   }
   function running(source) {
     stop.disabled = !source;
@@ -295,19 +296,19 @@ function render({ model, el }) {
     const rows = (title, lines) => (lines.length ? [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))] : []);
     details.hidden = false;
     details.replaceChildren(
-      h("h4", {}, h("code", {}, m.source), button("\u00d7", "close", () => { details.hidden = true; chosen = null; })),
-      h("p", {}, [m.status, m.took, m.spent].filter(Boolean).join(" \u00b7 ")),
+      h("h4", {}, h("code", {}, m.source), button("×", "close", () => { details.hidden = true; chosen = null; })),
+      h("p", {}, [m.status, m.took, m.spent].filter(Boolean).join(" · ")),
       h("p", {}, [m.title, m.url].filter(Boolean).join("  ")),
       ...(m.error ? [h("p", { className: "jbp-why" }, m.error)] : []), ...(m.note ? [h("p", {}, m.note)] : []),
-      h("div", { className: "jbp-shots" }, ...m.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i], "image/webp") }), h("figcaption", {}, name)))),
-      button("\u21bb Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
+      h("div", { className: "jbp-shots" }, ...m.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i]) }), h("figcaption", {}, name)))),
+      button("↻ Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
       ...rows("What to do", m.hints), ...rows("Console", m.console), ...rows("Requests", m.requests), ...rows("What was tried", m.tried),
       ...(m.evidence ? [h("p", {}, "evidence: ", h("code", {}, m.evidence))] : []));
     details.scrollIntoView({ block: "nearest" });
   }
-  function showExpectations(lines) {
+  function showExpectations({ lines }) {
     expected.hidden = lines.length === 0;
-    expects.replaceChildren(...lines.map((line) => { const item = h("li", {}, h("code", {}, line)); item.prepend(button("+", `write ${line}`, () => { write({ do: "expect", line }); item.remove(); expected.hidden = !expects.children.length; })); return item; }));
+    expects.replaceChildren(...lines.map((line) => { const item = h("li", {}, h("code", {}, line)); item.prepend(button("+", `write ${line}`, () => { write({ do: "expect", line, record: true }); item.remove(); expected.hidden = !expects.children.length; })); return item; }));
   }
   function screens(m) {
     const sizes = ["1280x800", "1920x1080", "1024x768", "768x1024", "390x844"];
@@ -330,7 +331,7 @@ function render({ model, el }) {
     step(m, buffers) {
       if (m.test !== test.textContent) { list.replaceChildren(); items.clear(); test.textContent = m.test; }
       addStep(m.step);
-      if (buffers[0]) { thumbnail(m.step.id, buffers[0]); showPicture(buffers[0], "image/webp"); }
+      if (buffers[0]) { thumbnail(m.step.id, buffers[0]); showPicture(buffers[0]); }
       running("");
       light(m.step.box && m.step.viewport ? [m.step.box] : []);
       say(`${MARKS[m.step.status] ?? ""} ${m.step.source} ${m.step.took} ${m.step.error}`, m.step.status);
@@ -347,7 +348,7 @@ function render({ model, el }) {
       if (m.none) return;
       if (m.url !== address.value && !picked) light([]);
       if (m.width) { size.width = m.width; size.height = m.height; size.x = m.x; size.y = m.y; picture.style.aspectRatio = `${m.width} / ${m.height}`; }
-      if (buffers[0]) showPicture(buffers[0], "image/webp");
+      if (buffers[0]) showPicture(buffers[0]);
       image.alt = `the page: ${m.title}`;
       if (document.activeElement !== address) address.value = m.url;
       tabs.hidden = m.tabs.length < 2;
@@ -363,12 +364,12 @@ function render({ model, el }) {
       if (m.state === "ready") light([m.box], `${m.locators[0]?.locator ?? m.text}`);
       else if (m.state === "nothing") light(picked?.box ? [picked.box] : []);
     },
-    pick: (m) => choose(m),
-    elements: (m) => chooseElements(m.elements),
-    fill: (m) => openFill(m),
+    pick: choose,
+    elements: chooseElements,
+    fill: openFill,
     lit: (m) => light(m.boxes),
     details: (m, buffers) => { if (m.id === chosen) showDetails(m, buffers); },
-    suggest: (m) => showExpectations(m.lines),
+    suggest: showExpectations,
     note: (m) => say(m.text, m.tone),
     stream(m) { live.checked = streaming = m.on; },
     frame(m, buffers) { showPicture(buffers[0], "image/jpeg"); requestAnimationFrame(() => send({ do: "taken" })); },

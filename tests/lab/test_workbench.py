@@ -6,19 +6,19 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jbts_kernel.demo import Shop
 
+from .conftest import IDLE
+
 if TYPE_CHECKING:
     from .conftest import Server, Tester
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-KERNELS = "/api/kernels"
 HELP = ".lm-MenuBar-item:last-child"
 
 
@@ -68,10 +68,11 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     tester.picture("point")
     tester.choose("expect visible")
     tester.shown("%expect testid=email visible")
-    tester.press("Drive")
     tester.point(email)
-    tester.fill("ada@example.com")
+    tester.choose("type")
+    tester.page.type(".jbp-asked input", "ada@example.com", enter=True)
     tester.shown("%type testid=email ada@example.com")
+    tester.press("Drive")
     tester.point(password)
     tester.fill("copper-pine")
     tester.shown("%secret PASSWORD", "%type testid=password ${PASSWORD}")
@@ -118,15 +119,13 @@ def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     tester.page.expect(".jp-Notebook", "contains", "KeyboardInterrupt: interrupted in wait '#never'")
     tester.picture("stopped")
 
-    asked = urllib.request.Request(f"{lab.url}{KERNELS}", headers={"Authorization": "token lab-under-test"})
-    kernel = json.load(urllib.request.urlopen(asked))[-1]["id"]
     tester.page.click(".jp-Notebook .jp-Cell .cm-content >> nth=2")
     tester.keys("%browser --attach\n%workbench")
-    again = urllib.request.Request(
-        f"{lab.url}{KERNELS}/{kernel}/restart", method="POST", headers={"Authorization": "token lab-under-test"}
-    )
-    urllib.request.urlopen(again).close()
-    tester.page.press("Shift+Enter")
+    tester.page.click('.jp-NotebookPanel-toolbar >> role=button[name="Restart the kernel"]')
+    tester.page.click(".jp-Dialog .jp-mod-accept")
+    tester.page.expect(".jbp-status", "contains", "has gone")
+    tester.until("an idle kernel", IDLE)
+    tester.run_cell(2)
     tester.page.expect(".jp-Notebook .jp-Cell >> nth=2", "contains", "attached to")
     shown = ".jp-Notebook .jp-Cell:nth-child(3) .jbts-panel"
     tester.until("the page again", f"document.querySelectorAll({shown!r} + ' img')[0]?.naturalWidth > 1000")
