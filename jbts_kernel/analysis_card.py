@@ -1,13 +1,17 @@
 """How a look at a page is shown: the sentence, the findings, and their numbers over the picture.
 
-What a page or a model said is text here and nothing else: escaped, bounded, and never a link.
+A finding and its box are one choice of a form that is never sent: a press on either, or the arrow keys, marks both,
+with no script, so it works in an executed notebook and in a report as it does in JupyterLab. What a page or a model
+said is text here and nothing else: escaped, bounded, and never a link.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from . import display
 from .display import STEP_MIME, STYLE, Bundle, text
@@ -46,9 +50,12 @@ def body(a: Analysis, picture: bytes | None = None) -> str:
         answer = {"true": "true", "false": "false"}.get(a.verdict or "", "not checked")
         parts.append(f'<div class="jbts-claim">&ldquo;{text(a.expected, 300)}&rdquo; <b>{answer}</b>{because}</div>')
     parts += [f'<div class="jbts-soft">! {text(w, 400)}</div>' for w in a.warnings[:6]]
+    places = _places(picture, a, sure[:SHOWN]) if picture else {}
+    ids = {number: f"jbts-{a.analysis_id}-{number}" for number in places}
+    parts.append('<div class="jbts-look">')
     if picture:
-        parts.append(_shot(picture, a, sure[:SHOWN]))
-    parts.append(_list(sure[:SHOWN], 1))
+        parts.append(_shot(picture, places, ids))
+    parts.append(_list(sure[:SHOWN], 1, ids) + "</div>")
     if len(sure) > SHOWN:
         parts.append(f'<div class="jbts-soft">and {len(sure) - SHOWN} more, in the table findings</div>')
     if unsure:
@@ -59,7 +66,7 @@ def body(a: Analysis, picture: bytes | None = None) -> str:
     return "".join(parts)
 
 
-def _list(found: Sequence[Finding], first: int) -> str:
+def _list(found: Sequence[Finding], first: int, ids: Mapping[int, str] = MappingProxyType({})) -> str:
     rows = []
     for number, f in enumerate(found, first):
         tone = _TONES[f.severity]
@@ -69,22 +76,27 @@ def _list(found: Sequence[Finding], first: int) -> str:
         rule = f.rule or f.source
         by = "" if rule.replace("-", "_") == f.category else f" &middot; {text(rule, 60)}"
         about = f'<span class="jbts-soft">{text(f.severity)} {text(f.category)}{by}</span>'
-        rows.append(
-            f'<li><span class="jbts-no" style="background:{tone}">{number}</span>'
-            f"<span>{text(f.message, 300)} {about}{where}{evidence}</span></li>"
-        )
+        sign = f'<span class="jbts-no" style="background:{tone}">{number}</span>'
+        content = f"{sign}<span>{text(f.message, 300)} {about}{where}{evidence}</span>"
+        if number in ids:
+            group = text(ids[number].rpartition("-")[0])
+            # JupyterLab takes the arrow keys for its own unless the element that has the focus says that it needs them.
+            named = f'name="{group}" id="{text(ids[number])}" data-lm-suppress-shortcuts="true"'
+            chosen = f'<input type="radio" {named}>'
+            content = f'{chosen}<label for="{text(ids[number])}">{content}</label>'
+        rows.append(f"<li>{content}</li>")
     return f'<ul class="jbts-find">{"".join(rows)}</ul>' if rows else ""
 
 
-def _shot(picture: bytes, a: Analysis, found: Sequence[Finding]) -> str:
-    """The picture with a numbered box for each finding that lies on it."""
+def _places(picture: bytes, a: Analysis, found: Sequence[Finding]) -> dict[int, tuple[Finding, str, bool]]:
+    """By its number each finding that lies on the picture: where, and whether at the upper edge."""
     from PIL import Image
 
     with Image.open(io.BytesIO(picture)) as opened:
         shown_width, shown_height = opened.size
     width, whole = a.size or (shown_width, shown_height)
     height = min(float(whole), width * shown_height / shown_width)  # a tall picture is cut
-    boxes = []
+    places = {}
     for number, f in enumerate(found, 1):
         b = f.box
         if b is None or width <= 0 or height <= 0:
@@ -93,15 +105,36 @@ def _shot(picture: bytes, a: Analysis, found: Sequence[Finding]) -> str:
         right, bottom = min(100.0, 100 * (b.x + b.width) / width), min(100.0, 100 * (b.y + b.height) / height)
         if right <= left or bottom <= top:
             continue
-        tone, inside = _TONES[f.severity], " jbts-in" if top < 4 else ""
-        place = (
-            f"left:{left:.2f}%;top:{top:.2f}%;width:{right - left:.2f}%;height:{bottom - top:.2f}%;border-color:{tone}"
-        )
-        tag = f'<span class="jbts-tag{inside}" style="background:{tone}">{number}</span>'
-        boxes.append(f'<span class="jbts-box" style="{place}">{tag}</span>')
+        place = f"left:{left:.2f}%;top:{top:.2f}%;width:{right - left:.2f}%;height:{bottom - top:.2f}%"
+        places[number] = (f, place, top < 4)
+    return places
+
+
+def _shot(picture: bytes, places: Mapping[int, tuple[Finding, str, bool]], ids: Mapping[int, str]) -> str:
+    """The picture with a numbered box for each finding that lies on it; large boxes below small ones, so that each
+    can be pressed."""
+    boxes = []
+    beside: Counter[str] = Counter()
+    for number, (f, place, at_edge) in sorted(places.items(), key=lambda one: -_area(one[1][0])):
+        tone, inside = _TONES[f.severity], " jbts-in" if at_edge else ""
+        corner = place.partition(";width")[0]
+        shift = f";left:{18 * beside[corner] - 2}px" if beside[corner] else ""  # two findings about one element
+        beside[corner] += 1
+        tag = f'<span class="jbts-tag{inside}" style="background:{tone}{shift}">{number}</span>'
+        named = f'for="{text(ids[number])}" title="{text(f.message, 160)}"'
+        boxes.append(f'<label class="jbts-box" {named} style="{place};border-color:{tone}">{tag}</label>')
+    chosen = ",".join(f".jbts:has(#{one}:checked) .jbts-box[for={one}]" for one in ids.values())
+    style = f"<style>{chosen}{{{_CHOSEN}}}</style>" if ids else ""
     data = base64.b64encode(picture).decode("ascii")
     image = f'<img width="640" alt="the page with its findings" src="data:image/webp;base64,{data}">'
-    return f'<div class="jbts-shot">{image}{"".join(boxes)}</div>'
+    return f'{style}<div class="jbts-shot">{image}{"".join(boxes)}</div>'
+
+
+_CHOSEN = "outline-width:4px;background:rgba(232,89,12,.28);z-index:1"
+
+
+def _area(f: Finding) -> float:
+    return f.box.width * f.box.height if f.box else 0.0
 
 
 def spent(a: Analysis) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ HIDDEN = ("run_id", "execution_id", "history_id", "step_id", "step_type")
 """Columns that serve joins, not eyes; ``%query`` shows them."""
 PICTURES = 12
 """Rows of ``%results failures`` that show their picture; it stays in the notebook."""
+TWIN_ROWS, LIVE_ROWS = 50, 1000
+"""Rows of the usual questions: in a plain table, and in a view."""
 PLAIN_ROWS = 200
 """Rows of an answer where there is no pandas to hold more."""
 
@@ -27,19 +30,27 @@ if TYPE_CHECKING:
     from .store.queries import Results
 
 
+Live = Callable[[dict[str, Any]], dict[str, Any]]
+"""Shows a view, given its plain twin; what to show as the twin."""
+
 _NONE = {"usage": "no AI call was made yet", "failures": "nothing failed", "flaky": "no test is flaky"}
 
 
 class Shown:
-    """A table that shows itself in a cell and can be read: ``columns`` and ``rows``."""
+    """A table that shows itself in a cell and can be read: ``columns`` and ``rows``. ``live`` shows a view of it
+    before it, where a person looks on."""
 
-    def __init__(self, bundle: Mapping[str, Any], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    def __init__(
+        self, bundle: Mapping[str, Any], columns: tuple[str, ...], rows: list[tuple[Any, ...]], live: Live | None = None
+    ) -> None:
         self._bundle = bundle
+        self._live = live
         self.columns = columns
         self.rows = rows
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return dict(self._bundle)
+        bundle = dict(self._bundle)
+        return bundle if self._live is None else self._live(bundle)
 
     def __repr__(self) -> str:
         return str(self._bundle["text/plain"])
@@ -140,12 +151,19 @@ class Answers:
 
         most = limit or MOST
         found = self.results.df(statement, parameters, limit=most + 1)
-        answer = Answer(found.iloc[:most], truncated=len(found) > most, live=self.attended)
+        answer = Answer(found.iloc[:most], truncated=len(found) > most, live=self._rows if self.attended else None)
         if chart is not None:
             from .charts import chart as draw
 
             self.emit(draw(chart[0], answer, chart[1], chart[2]))
         return answer
+
+    def _rows(self, frame: Any, twin: display.Bundle, hidden: Sequence[str] = ()) -> display.Bundle:
+        """Show rows as a view; their twin."""
+        from .rowviews import rows_view
+        from .view import with_twin
+
+        return with_twin(rows_view(frame, self.results, hidden), twin, self.emit)
 
     @property
     def attended(self) -> bool:
@@ -155,10 +173,12 @@ class Answers:
         return self.emit_bundle is not None and interactive(self.environ) and "JPY_SESSION_NAME" in self.environ
 
     def show_results(self, view: str) -> Shown:
-        """One of the usual questions: its chart under the cell, its table as a value."""
+        """One of the usual questions: its chart under the cell, its table as a value; for a person a table that
+        sorts, filters and opens."""
         from . import charts
 
-        table = getattr(self.results, view)()
+        live = self.attended and importlib.util.find_spec("pandas") is not None
+        table = getattr(self.results, view)(LIVE_ROWS) if live else getattr(self.results, view)()
         if table.rows and charts.available():
             from .result_charts import result_chart
 
@@ -169,7 +189,16 @@ class Answers:
         empty = _NONE.get(view, "no results yet; run a step")
         pictures = self._pictures(table) if "screenshot" in table.columns else {}
         without = HIDDEN if pictures else (*HIDDEN, "screenshot")
-        return self.answer(table, empty=empty, without=without, instead=pictures)
+        listed = replace(table, rows=table.rows[:TWIN_ROWS])
+        found = self.answer(listed, empty=empty, without=without, instead=pictures)
+        if not (live and table.rows):
+            return found
+        import pandas
+
+        frame = pandas.DataFrame(list(table.rows), columns=list(table.columns), dtype=object)
+        return Shown(
+            found._repr_mimebundle_(), table.columns, list(table.rows), lambda twin: self._rows(frame, twin, HIDDEN)
+        )
 
     def _pictures(self, table: Any) -> dict[Any, display.Thumbnail | None]:
         """Small pictures of the first rows by what stands for them, the hash of the content; None for the others."""

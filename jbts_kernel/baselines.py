@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,9 +119,14 @@ def accept(home: Path, name: str | None = None) -> list[Pending]:
         near = nearest(name, [p.name for p in waiting], count=3)
         listed = f"did you mean {near}?" if near else f"{len(waiting)} wait: {clip(', '.join(p.name for p in waiting))}"
         raise UsageProblem(f"no snapshot {name!r} waits to be accepted; " + (listed if waiting else "none does"))
+    return take(chosen)
+
+
+def take(chosen: Sequence[Pending]) -> list[Pending]:
+    """Make these the baselines. Raises UsageProblem where one's file is gone; those before it are accepted."""
     for one in chosen:
         if not one.actual.is_file():
             raise UsageProblem(f"the picture of {one.name} is gone ({one.actual}); run the step again")
         write(one.baseline, one.actual.read_bytes())
         one.record.unlink(missing_ok=True)
-    return chosen
+    return list(chosen)

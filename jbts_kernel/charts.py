@@ -25,7 +25,8 @@ KINDS = ("bar", "line", "heat")
 MOST = 5_000
 """Rows that are drawn; more is a question for SQL (group by), not for a picture."""
 
-INK, GRID = "#7f8894", "#7f889440"
+INK, GRID = "#777e89", "#7f889440"
+"""One grey for both themes: 4.1 to 1 on white and 4.6 to 1 on JupyterLab's dark ground, which is as even as it gets."""
 STATUS_COLOURS = {
     "passed": "#2e9d62", "failed": "#d9483b", "error": "#d9483b", "aborted": "#8d73c9", "skipped": "#b08d2f",
     "running": "#5b86c4", "flaky": "#d98a2b", "high": "#d9483b", "medium": "#d98a2b", "low": "#b08d2f",

@@ -2,21 +2,24 @@
 
 ``%config JBTS.timeout = 20`` in a cell, ``c.JBTS.timeout = 20`` in a config file,
 ``--JBTS.timeout=20`` on the kernel's command line, ``JBTS_TIMEOUT=20`` in the environment. What is
-set in a cell wins over the command line, that over the environment, that over the default.
+set in a cell wins over the command line, that over the environment, that over the default. A value
+that cannot work is refused where it is set, in one line that says what can.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Enum, Float, Integer, List, TraitError, Unicode
-from traitlets.config import Configurable
+from traitlets import Bool, Bunch, Enum, Float, Integer, List, TraitError, Unicode, validate
+from traitlets.config import Config, Configurable
 
-from .errors import ConfigProblem
+from .errors import ConfigProblem, JBTSError
+from .grammar import LARGEST, clip
 
 FOLDER = ".jbts"
 _MARKS = (FOLDER, ".git", "pyproject.toml")
@@ -42,6 +45,76 @@ class Names(_Words):
         return [name.strip() for name in s.split(",") if name.strip()]
 
 
+def _viewport(value: str) -> None:
+    from .browser.launch import parse_viewport
+
+    parse_viewport(value)
+
+
+def _browser(value: str) -> None:
+    from .browser.launch import check_browser
+
+    check_browser(value, grid="any")  # whether this machine can have it is seen when it starts
+
+
+def _rules(value: list[str]) -> None:
+    from .notify.rules import parse
+
+    parse(value)
+
+
+def _fits(pattern: str, words: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if value and not re.fullmatch(pattern, value):
+            raise ConfigProblem(f"{words}, not {clip(repr(value))}")
+
+    return check
+
+
+def _from(least: float, words: str) -> Callable[[float | None], None]:
+    def check(value: float | None) -> None:
+        if value is not None and not least <= value <= LARGEST:
+            raise ConfigProblem(f"{words}, not {value:g}")
+
+    return check
+
+
+def _attribute(value: str) -> None:
+    if not re.fullmatch(r"[^\s\"'<>/=\[\]]+", value):
+        raise ConfigProblem(f"the name of an attribute, like data-testid, not {clip(repr(value))}")
+
+
+def _hosts(value: list[str]) -> None:
+    for host in value:
+        if "/" in host:
+            raise ConfigProblem(f"hosts alone, like api.openai.com, not {clip(repr(host))}")
+
+
+_SERVER = _fits(r"https?://[^\s/]\S*", "an address like http://host:4444, or empty")
+_SECONDS = _from(0, "seconds, from 0")
+FORMS: Mapping[str, Callable[[Any], None]] = {
+    "base_url": _fits(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "an address like http://host/path, or empty"),
+    "browser": _browser,
+    "viewport": _viewport,
+    "grid": _SERVER,
+    "grid_timeout": _SECONDS,
+    "pool_size": _from(1, "how many browsers, from 1"),
+    "browser_grace": _SECONDS,
+    "timeout": _SECONDS,
+    "navigation_timeout": _SECONDS,
+    "testid_attribute": _attribute,
+    "notify": _rules,
+    "vision_base_url": _SERVER,
+    "vision_deadline": _SECONDS,
+    "vision_budget_usd": _from(0, "dollars, from 0"),
+    "vision_budget_tokens": _from(0, "tokens, from 0"),
+    "vision_upload": _hosts,
+}
+"""What a setting's value must be beyond its kind; a check raises with what can be."""
+_PRIVATE = frozenset(("notify",))
+"""Whose values are passwords, and so in no message."""
+
+
 class JBTS(Configurable):
     """Everything that can be set. Times are seconds, sizes CSS pixels."""
 
@@ -53,7 +126,7 @@ class JBTS(Configurable):
     grid_timeout = Float(60.0, help="How long to wait for a free slot of the grid.").tag(config=True)
     browser_path = Unicode("", help="The browser program, where the one on PATH is not meant.").tag(config=True)
     driver_path = Unicode("", help="The driver program, where the one on PATH is not meant.").tag(config=True)
-    pool_size = Integer(5, min=1, help="How many browsers this process may run at once.").tag(config=True)
+    pool_size = Integer(5, help="How many browsers this process may run at once.").tag(config=True)
     browser_grace = Float(
         600.0, help="How long the browsers of a killed or restarted notebook wait for %browser --attach."
     ).tag(config=True)
@@ -93,6 +166,7 @@ class JBTS(Configurable):
 
     def __init__(self, *, environ: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         self._environ = os.environ if environ is None else environ
+        self.refused = ""
         super().__init__(**kwargs)
         given = self.config.get("JBTS", {})
         for name, trait in self.traits(config=True).items():
@@ -101,7 +175,27 @@ class JBTS(Configurable):
                 try:
                     setattr(self, name, trait.from_string(value))
                 except (ValueError, TypeError, TraitError) as error:
-                    raise ConfigProblem(f"{environment_name(name)}={value!r}: {error}") from None
+                    shown = "..." if name in _PRIVATE else repr(value)
+                    raise ConfigProblem(f"{environment_name(name)}={shown}: {error}") from None
+
+    def update_config(self, config: Config) -> None:
+        """What ``%config`` calls. It logs what is refused and goes on, so that is kept: a step that nobody watches must
+        not run with another setting than was asked for."""
+        self.refused = ""
+        try:
+            super().update_config(config)
+        except TraitError as error:
+            self.refused = str(error)
+            raise
+
+    @validate(*FORMS)
+    def _check(self, proposal: Bunch) -> Any:
+        name = proposal.trait.name
+        try:
+            FORMS[name](proposal.value)
+        except JBTSError as problem:
+            raise TraitError(f"JBTS.{name}: {problem.message.removeprefix(f'JBTS.{name}, ')}") from None
+        return proposal.value
 
     @property
     def environ(self) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ MOST_DAYS = 92
 NEARLY = 0.9
 """From here on a day is fair, and no more red."""
 
-_GOOD, _FAIR, _BAD, _LINE = "#2e9d62", "#c9922b", "#d9483b", "#4c8fd6"
+_GOOD, _FAIR, _BAD, _LINE = "#2e9d62", "#c9922b", "#c9372c", "#4c8fd6"
 
 
 def dashboard(results: Results, *, days: int = DAYS) -> Bundle:
@@ -156,7 +156,7 @@ def _heat(found: tuple[Sequence[Any], dict[str, dict[Any, tuple[int, int]]]]) ->
         fields = "".join(_field(day, by_day.get(day)) for day in days)
         lines.append(f'<tr><th title="{text(name)}">{text(name, 40)}</th>{fields}</tr>')
     return (
-        '<div class="jbts-wide"><table class="jbts-heat">'
+        '<div class="jbts-wide" tabindex="0"><table class="jbts-heat">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -166,8 +166,10 @@ def _field(day: Any, result: tuple[int, int] | None) -> str:
         return "<td></td>"
     count, passed = result
     tone = _GOOD if passed == count else _BAD if passed == 0 else _FAIR
+    ink = ";color:#1c1e21" if tone == _FAIR else ""
     sign = "" if passed == count else "\u2717" if passed == 0 else "\u00b7"  # told apart without colour, too
-    return f'<td style="background:{tone} !important" title="{text(f"{day}: {passed} of {count} passed")}">{sign}</td>'
+    title = text(f"{day}: {passed} of {count} passed")
+    return f'<td style="background:{tone} !important{ink}" title="{title}">{sign}</td>'
 
 
 def _listed(found: Table, empty: str) -> str:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import base64
 import html
 import re
+import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .grammar import COMMON_ABOUT, Signature, clip, common_options
+from .grammar import clip
 from .models import Box, StepResult
 
 STEP_MIME = "application/vnd.jbts.step+json"
 Bundle = dict[str, Any]
+PLAIN_WIDTH = 80
+"""Columns of a terminal."""
 
 MARKS: Mapping[str, str] = {
     "passed": "\u2713",
@@ -89,7 +93,7 @@ def card(r: StepResult, *, inside: str | None = None) -> Bundle:
     if failed and r.error_message:
         parts.append(_why(r))
     about = " \u00b7 ".join(x for x in (spent(r), f"tried {r.retries + 1} times" if r.retries else "") if x)
-    shown_url = not r.url.startswith(("data:", "about:")) and r.url
+    shown_url = not r.url.startswith(("data:", "about:", "chrome-error:")) and r.url
     where = f"{text(r.title, 80)} <code>{text(r.url, 120)}</code>" if shown_url else ""
     parts.append(f'<div class="jbts-soft">{where}{" &middot; " if where and about else ""}{about}</div>')
     if r.note:
@@ -181,12 +185,13 @@ def _signals(r: StepResult) -> str:
     asked = r.step_type == "request" and r.status == "passed"  # the status was what the step wanted
     mocked = [q for q in r.requests if q.text.startswith("mocked: ")]
     failed = [q for q in r.requests if q.failed and not asked and q not in mocked]
-    lines = [f"<div>{text(m.level)}: {text(m.text, 300)}</div>" for m in errors[:6]]
-    lines += [
-        f"<div>{text(q.method)} {text(q.url, 200)} {text(q.status if q.status else q.text)}</div>" for q in failed[:6]
-    ]
-    lines += [f"<div>{text(q.method)} {text(q.url, 200)} {text(q.text)}</div>" for q in mocked[:6]]
-    more = len(errors) + len(failed) + len(mocked) - len(lines)
+    kinds = (
+        folded(f"{text(m.level)}: {text(m.text, 300)}" for m in errors),
+        folded(f"{text(q.method)} {text(q.url, 200)} {text(q.status or q.text)}" for q in failed),
+        folded(f"{text(q.method)} {text(q.url, 200)} {text(q.text)}" for q in mocked),
+    )
+    lines = [f"<div>{line}</div>" for kind in kinds for line in kind[:6]]
+    more = sum(map(len, kinds)) - len(lines)
     if not lines:
         return ""
     if more > 0:
@@ -212,6 +217,11 @@ def _evidence(r: StepResult) -> str:
     return tried + named
 
 
+def folded(lines: Iterable[str]) -> list[str]:
+    """The lines without their repeats, each with how often it came."""
+    return [f"{line} \u00d7{often}" if often > 1 else line for line, often in Counter(lines).items()]
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}" if number else ""
 
@@ -228,8 +238,8 @@ def card_text(r: StepResult) -> str:
         lines.append(f"  {clip(r.note, 200)}")
     if r.evidence:
         lines.append(f"  evidence: {r.evidence}")
-    lines += [f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error"][:5]
-    lines += [f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed][:5]
+    lines += folded(f"  console {m.level}: {clip(m.text, 200)}" for m in r.console if m.level == "error")[:5]
+    lines += folded(f"  request {q.method} {clip(q.url, 160)} {q.status or q.text}" for q in r.requests if q.failed)[:5]
     return "\n".join(lines)
 
 
@@ -244,24 +254,44 @@ def step_json(r: StepResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def strip(title: str, results: Sequence[StepResult], pictures: Sequence[bytes] = ()) -> Bundle:
-    """Several steps as rows, with a film strip below; for ``%%steps`` and groups."""
+def strip(
+    title: str,
+    results: Sequence[StepResult],
+    pictures: Sequence[bytes] = (),
+    *,
+    status: str | None = None,
+    under_way: str = "",
+) -> Bundle:
+    """Several steps as rows, with a film strip below; for ``%%steps`` and groups. ``status`` is that of all together,
+    for their heading, and ``under_way`` says what the next one waits for."""
     rows = "".join(
         f"<div>{mark(r.status)}<span>{_title(r)}</span>"
         f'<span class="jbts-time jbts-soft">{duration(r.duration_ms)}</span></div>'
         for r in results
     )
+    if under_way:
+        rows += f'<div class="jbts-soft">{text(under_way)}</div>'
     images = "".join(
         f'<img alt="after step {i + 1}" src="data:image/webp;base64,{base64.b64encode(p).decode("ascii")}">'
         for i, p in enumerate(pictures)
     )
-    head = f'<div class="jbts-verb">{text(title, 120)}</div>' if title else ""
+    took = duration(sum(r.duration_ms for r in results))
+    count = _count(len(results), "step")
+    head = ""
+    if title and status:
+        head = (
+            f'<div class="jbts-head jbts-title">{mark(status)}<span class="jbts-verb">{text(title, 120)}</span>'
+            f'<span class="jbts-time jbts-soft">{count} &middot; {took}</span></div>'
+        )
+    elif title:
+        head = f'<div class="jbts-verb">{text(title, 120)}</div>'
     film = f'<div class="jbts-strip">{images}</div>' if images else ""
-    body = f'{STYLE}<div class="jbts">{head}<div class="jbts-rows">{rows}</div>{film}</div>'
-    plain = "\n".join(card_text(r) for r in results)
+    under = " jbts-under" if head else ""
+    body = f'{STYLE}<div class="jbts">{head}<div class="jbts-rows{under}">{rows}</div>{film}</div>'
+    plain = "\n".join(filter(None, (title, *map(card_text, results))))
     return {
         "text/html": body,
-        "text/plain": plain or title,
+        "text/plain": plain,
         STEP_MIME: {"steps": [step_json(r) for r in results]},
     }
 
@@ -282,8 +312,9 @@ def table(
         body = f'<div class="jbts-soft">{text(empty)}</div>'
     else:
         head = "".join(f"<th>{text(c)}</th>" for c in columns)
-        cells = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in listed)
-        body = f'<div class="jbts-wide"><table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>'
+        cells = "".join("<tr>" + "".join(cell(v) for v in row) + "</tr>" for row in listed)
+        made = f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
+        body = f'<div class="jbts-wide" tabindex="0">{made}</div>'
     plain = _plain_table(*_without_pictures(columns, listed)) if listed else empty
     return {
         "text/html": f'{STYLE}<div class="jbts">{title}{body}{note}</div>',
@@ -309,7 +340,8 @@ def shown(value: Any) -> str:
     return clip(str(value), 200)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A cell of a table: a picture, or text; numbers to the right."""
     if isinstance(value, Thumbnail):
         data = base64.b64encode(value.data).decode("ascii")
         return f'<td><img alt="the page then" src="data:image/webp;base64,{data}"></td>'
@@ -325,11 +357,29 @@ def _without_pictures(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 
 def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = [[clip(str(c), 40) for c in columns], *[[clip(shown(v), 40) for v in row] for row in rows[:200]]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    """The rows for a terminal; the last column is folded where the line would be longer than that."""
+    listed = [[str(c) for c in columns], *([shown(v) for v in row] for row in rows[:200])]
+    cells = [[*(clip(value, 40) for value in row[:-1]), clip(row[-1], 200)] for row in listed]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns) - 1)]
+    indent = " " * sum(width + 2 for width in widths)
+    lines = []
+    for row in cells:
+        head = "".join(f"{value:<{width}}  " for value, width in zip(row, widths, strict=False))
+        lines.append(folded_text(row[-1], head, indent) or head)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def folded_text(words: str, head: str = "", indent: str = "") -> str:
+    """A text in lines of a terminal, no word broken: the first line after ``head``, the others after ``indent``."""
+    width = max(PLAIN_WIDTH, len(indent) + 40)
+    return textwrap.fill(
+        words, width, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+def waiting(line: str) -> Bundle:
+    """A step that is not done yet; its card takes this one's place."""
+    return {"text/html": f'{STYLE}<div class="jbts jbts-soft">{text(line)}</div>', "text/plain": line}
 
 
 def note(message: str, *, detail: str = "", tone: str = "passed") -> Bundle:
@@ -338,42 +388,3 @@ def note(message: str, *, detail: str = "", tone: str = "passed") -> Bundle:
     line = f"{mark(tone)}<span>{text(message, 400)}{extra}</span>"
     body = f'{STYLE}<div class="jbts"><div class="jbts-head">{line}</div></div>'
     return {"text/html": body, "text/plain": f"{message} {detail}".strip()}
-
-
-_KIND_ABOUT = {
-    "locator": 'an element: CSS, //xpath, text=Save, label=Email, role=button[name="Go"], testid=..., A >> B'
-}
-
-
-def help_text(signature: Signature) -> str:
-    """What ``--help`` prints."""
-    about = signature.about
-    lines = [f"%{signature.form}", "", signature.summary]
-    prose = (signature.function.__doc__ or "").partition("\n")[2].partition("Args:")[0].strip()
-    if prose:
-        lines += ["", "\n".join(line.strip() for line in prose.splitlines())]
-    described = [
-        (
-            p.metavar if p.positional else f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(),
-            about.get(p.name) or _KIND_ABOUT.get(p.kind, ""),
-        )
-        for p in signature.parameters
-    ]
-    described += [
-        (f"{p.option} {'' if p.kind == 'flag' else p.metavar}".strip(), COMMON_ABOUT[p.name])
-        for p in common_options(signature)
-    ]
-    width = min(30, max((len(name) for name, _ in described), default=0))
-    lines += ["", *[f"  {name.ljust(width)}  {sentence}".rstrip() for name, sentence in described]]
-    if signature.body:
-        lines.append(f"\nIn a cell of its own: %%{signature.verb} ..., with {signature.body} below.")
-    return "\n".join(lines)
-
-
-def help_bundle(signature: Signature) -> Bundle:
-    """A verb's help for the notebook."""
-    plain = help_text(signature)
-    return {
-        "text/plain": plain,
-        "text/html": f'{STYLE}<div class="jbts"><pre>{html.escape(plain)}</pre></div>',
-    }

@@ -8,7 +8,7 @@ rows cost a browser no more than fifty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas
@@ -19,14 +19,17 @@ MOST = 1_000_000
 """Rows an answer holds unless told otherwise."""
 PAGE = 50
 
+Live = Callable[[pandas.DataFrame, display.Bundle], display.Bundle]
+"""Shows a live form of an answer before its plain twin; what to show as the twin."""
+
 
 class Answer(pandas.DataFrame):
     """A query's answer. Whatever is made from it is a plain DataFrame."""
 
     _truncated: bool
-    _live: bool
+    _live: Live | None
 
-    def __init__(self, frame: Any, *, truncated: bool = False, live: bool = False) -> None:
+    def __init__(self, frame: Any, *, truncated: bool = False, live: Live | None = None) -> None:
         pandas.DataFrame.__init__(self, frame)  # type: ignore[call-arg]
         # Past pandas, which would look for columns of these names.
         object.__setattr__(self, "_truncated", truncated)
@@ -38,11 +41,7 @@ class Answer(pandas.DataFrame):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         twin = static(self, truncated=self._truncated)
-        if not self._live or len(self) < 2:
-            return twin
-        from .pager import Pager
-
-        return Pager(self, twin)._repr_mimebundle_()
+        return twin if self._live is None or not len(self) else self._live(self, twin)
 
     def __repr__(self) -> str:
         return str(static(self, truncated=self._truncated)["text/plain"])
@@ -95,6 +94,14 @@ def ordered(frame: pandas.DataFrame, column: str, descending: bool) -> pandas.Da
         return frame.sort_values(column, ascending=not descending, kind="stable", na_position="last")
     except TypeError:
         return frame.sort_values(column, ascending=not descending, kind="stable", na_position="last", key=_as_text)
+
+
+def holding(frame: pandas.DataFrame, wanted: str, places: Sequence[int]) -> pandas.DataFrame:
+    """The rows in which one of these columns, as it is written, holds a text, whatever its case."""
+    found = pandas.Series(False, index=frame.index)
+    for place in places:
+        found |= frame.iloc[:, place].astype(str).str.contains(wanted.strip(), case=False, regex=False)
+    return frame[found]
 
 
 def _as_text(values: pandas.Series[Any]) -> pandas.Series[Any]:

@@ -5,18 +5,20 @@ Each magic is the same thin skin over the workbench; what it takes comes from th
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import analysis_card, asynchrony, display, grammar
+from . import analysis_card, asynchrony, display, grammar, verb_help
 from .config import JBTS
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
 from .grammar import HelpWanted, Signature
-from .models import StepResult
+from .models import Status, StepResult
 from .only_ci import SAID, OnlyCI
 from .origin import assigned_parameters, interactive
+from .recorder import status_of
 from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
 
@@ -43,10 +45,14 @@ class Extension:
         self.settings = JBTS(parent=shell)
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
+        self.bench.gather = self.gather
         self.bench.leaving = self.restarting
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.only_ci = OnlyCI(shell, self.bench.environ)
+        if interactive(self.bench.environ) and hasattr(shell, "kernel"):
+            self.bench.watch = self.watch
+        self._waiting: Any = None
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
         self._magics: dict[tuple[str, str], Any] = {}
@@ -129,11 +135,13 @@ class Extension:
         def run(line: str, cell: str | None = None) -> Any:
             text = f"{signature.verb} {line}"
             try:
-                if signature.verb in ("steps", "group") and cell is not None:
-                    return self.strip(signature, line, cell)
+                if signature.verb == "steps" and cell is not None:
+                    with self.gather(""):
+                        self.bench.line(text, cell)
+                    return None
                 value = self.bench.line(text, cell)
             except HelpWanted as wanted:
-                _publish(display.help_bundle(wanted.signature))
+                _publish(verb_help.help_bundle(wanted.signature))
                 return None
             except UsageProblem as problem:
                 from IPython.core.error import UsageError
@@ -144,7 +152,7 @@ class Extension:
         run.__name__ = signature.verb
         run.__qualname__ = signature.verb
         run.__doc__ = signature.summary
-        run.getdoc = lambda: display.help_text(signature)  # type: ignore[attr-defined]  # what %verb? shows
+        run.getdoc = lambda: verb_help.help_text(signature)  # type: ignore[attr-defined]  # what %verb? shows
         run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
         return run
 
@@ -155,7 +163,7 @@ class Extension:
         unattended, since a UsageError leaves no error output and the cell would pass."""
         message = str(error)
         unknown = re.search(r"magic function `%{1,2}(\w+)` not found", message)
-        near = grammar.nearest(unknown.group(1), VERBS) if unknown else ""
+        near = grammar.nearest_verb(unknown.group(1), VERBS) if unknown else ""
         if near:
             message = f"there is no %{unknown.group(1)}; did you mean %{near}? (%jbts lists every verb)"  # type: ignore[union-attr]
         if interactive(self.bench.environ):
@@ -164,27 +172,29 @@ class Extension:
             shell._showtraceback(kind, kind(message), [f"UsageError: {message}"])
         return []
 
-    def strip(self, signature: Signature, line: str, cell: str) -> Any:
-        """Many steps under one cell: rows that grow as they run, then a film strip."""
-        arguments, _ = grammar.parse_arguments(signature, line, skip="script")
-        grammar.check_required(signature, {**arguments, "script": cell})
-        strip = _Strip(str(arguments.get("title", "")), live=hasattr(self.shell, "kernel"))
+    @contextlib.contextmanager
+    def gather(self, title: str) -> Iterator[None]:
+        """Many steps under one heading: rows that grow as they run, then a film strip. A group in a group says in
+        which."""
+        outer = self.strips[-1].title if self.strips else ""
+        strip = _Strip(" \u203a ".join(filter(None, (outer, title))), live=hasattr(self.shell, "kernel"))
         self.strips.append(strip)
+        status: Status = "passed"
         try:
-            if signature.verb == "group":
-                with self.bench.group(strip.title):
-                    self.bench.lines(cell)
-            else:
-                self.bench.lines(cell)
+            yield
+        except BaseException as error:
+            status = status_of(error)
+            raise
         finally:
             self.strips.pop()
-            strip.finish()
+            strip.finish(status)
 
     # ---- cells ----------------------------------------------------------------------------------
     def before_cell(self, info: Any) -> None:
         source = info.raw_cell or ""
         parent = getattr(self.shell, "parent_header", None) or {}
         cell_id = (parent.get("metadata") or {}).get("cellId") if isinstance(parent, dict) else None
+        self._waiting = None
         self._verdict = self.bench.recorder.verdict()
         if self.only_ci.leaves_out():
             _publish(display.note(SAID, tone="skipped"))
@@ -218,10 +228,22 @@ class Extension:
 
     def show(self, result: StepResult) -> None:
         """Show a finished step: as a row where many run together, else as a card."""
+        waiting, self._waiting = self._waiting, None
         if self.strips:
             self.strips[-1].add(result)
+        elif waiting is not None:
+            waiting.update(analysis_card.card(result), raw=True)
         else:
             _publish(analysis_card.card(result))
+
+    def watch(self, line: str) -> None:
+        """Say that a step waits, where its card is going to be."""
+        if self.bench.show != self.show:  # it is shown elsewhere
+            return
+        if self.strips:
+            self.strips[-1].wait(line)
+        else:
+            self._waiting = _shown(self._waiting, display.waiting(line))
 
 
 class _Strip:
@@ -237,30 +259,39 @@ class _Strip:
     def add(self, result: StepResult) -> None:
         self.results.append(result)
         if not self.live:
-            _publish({"text/plain": display.card_text(result)})
+            heading = f"{self.title}\n" if self.title and len(self.results) == 1 else ""
+            _publish({"text/plain": heading + display.card_text(result)})
             return
         if result.thumbnail and result.thumbnail not in self.pictures[-1:] and len(self.pictures) < 24:
             self.pictures.append(result.thumbnail)
-        self._update(display.strip(self.title, self.results))
+        self._update(display.strip(self.title, self.results, status="running"))
+
+    def wait(self, line: str) -> None:
+        self._update(display.strip(self.title, self.results, status="running", under_way=line))
 
     def _update(self, bundle: Bundle) -> None:
-        from IPython.display import display as show
+        self._handle = _shown(self._handle, bundle)
 
-        if self._handle is None:
-            self._handle = show(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
-
-    def finish(self) -> None:
+    def finish(self, status: Status) -> None:
         if not self.results or not self.live:
             return
         from .browser.capture import thumbnail
 
         small = [thumbnail(p, width=320, limit=8_000) for p in self.pictures]
-        self._update(display.strip(self.title, self.results, small))
+        self._update(display.strip(self.title, self.results, small, status=status))
         last = self.results[-1]
         if last.status != "passed":
             _publish(analysis_card.card(last))
+
+
+def _shown(handle: Any, bundle: Bundle) -> Any:
+    """Show a bundle in the place of the one before; the handle of that place."""
+    from IPython.display import display as show
+
+    if handle is None:
+        return show(bundle, raw=True, display_id=True)
+    handle.update(bundle, raw=True)
+    return handle
 
 
 def _publish(bundle: Mapping[str, Any]) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import evidence
 from .browser import actionability, capture
-from .browser.actionability import Deadline
+from .browser.actionability import Deadline, Watch
 from .browser.faults import translate
 from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, UnexpectedDialog
-from .grammar import Parameter, Signature, convert
+from .grammar import Parameter, Signature, clip, convert
 from .ids import new_id
 from .models import Box, ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
 from .recorder import Recorder, fingerprint, status_of
@@ -67,6 +67,7 @@ class Surroundings:
     marks: Callable[[], Marks]
     baselines: Callable[[], Baselines]
     spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
+    watch: Callable[[str], None] | None = None
 
 
 @dataclass
@@ -261,17 +262,28 @@ def _stage(around: Surroundings, step: Step, signature: Signature, session: Sess
     return Stage(
         session=session,
         step=step,
-        deadline=Deadline(usual if step.options.timeout is None else step.options.timeout),
+        deadline=Deadline(usual if step.options.timeout is None else step.options.timeout, watch=_watch(around, step)),
         settings=settings,
         home=around.home,
         folder=around.folder,
         base_url=around.base_url(),
         baselines=around.baselines(),
+        needs=signature.needs,
         since_act=around.marks().act,
         since_test=around.marks().test,
         mask=around.mask,
         secrets=around.secrets(),
         spent=around.spent,
+    )
+
+
+def _watch(around: Surroundings, step: Step) -> Watch | None:
+    tell = around.watch
+    if tell is None:
+        return None
+    what = clip(around.mask(step.source or step.verb), 100)
+    return lambda state, elapsed, seconds: tell(
+        around.mask(f"waiting for {what} ({state}), {elapsed} s of {seconds:g} s")
     )
 
 
@@ -300,7 +312,7 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
             raise problem
         outcome.retries += 1
         stage.deadline.trail.tell(f"{type(problem).__name__}; trying again, for the {outcome.retries + 1}. time")
-        stage.deadline = Deadline(stage.deadline.seconds, stage.deadline.trail)
+        stage.deadline = Deadline(stage.deadline.seconds, stage.deadline.trail, stage.deadline.watch)
 
 
 def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: Outcome, seen: _Seen) -> None:

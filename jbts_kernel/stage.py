@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .browser import actionability, capture
 from .browser.actionability import Deadline, Found
-from .errors import ExpectationFailed, NotActionable, StepProblem
+from .errors import ElementNotFound, ExpectationFailed, NotActionable, StepProblem
 from .models import Analysis, Artifact, Box, NetworkRequest, Step
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stage:
-    """One step being run. ``home`` is the project's data folder, ``folder`` where relative file names
-    of this notebook begin, ``baselines`` what its snapshots are compared with, ``pictures`` and
-    ``difference`` what a comparison has to show, ``since_act`` and ``since_test`` the signals' marks of the last acting
-    step and of the execution, ``ordinal`` the step's place in it."""
+    """One step being run. ``needs`` is what its verb's elements must be (:mod:`jbts_kernel.verbs.registry`),
+    ``home`` is the project's data folder, ``folder`` where relative file names of this notebook begin,
+    ``baselines`` what its snapshots are compared with, ``pictures`` and ``difference`` what a comparison has to
+    show, ``since_act`` and ``since_test`` the signals' marks of the last acting step and of the execution,
+    ``ordinal`` the step's place in it."""
 
     session: Session
     step: Step
@@ -38,6 +39,7 @@ class Stage:
     folder: Path
     base_url: str
     baselines: Baselines
+    needs: tuple[str, ...] = ()
     since_act: int = 0
     since_test: int = 0
     ordinal: int = 0
@@ -63,13 +65,13 @@ class Stage:
     def driver(self) -> Any:
         return self.session.driver
 
-    def find(self, locator: str, *wants: str, at: tuple[float, float] | None = None, tick: bool = False) -> Found:
+    def find(self, locator: str, *, at: tuple[float, float] | None = None, tick: bool = False) -> Found:
         """The one ready element a locator means; its box becomes the outline in the card."""
         found = actionability.find(
             self.session,
             locator,
             self.deadline,
-            wants=wants,
+            wants=tuple(need for need in self.needs if need != "visible"),
             first=self.step.options.first,
             at=at,
             tick=tick,
@@ -78,6 +80,10 @@ class Stage:
         self.element, self.box = found.element, found.box
         self.wait_ms += found.waited_ms
         return found
+
+    def there(self, locator: str) -> Any:
+        """The one element a locator means, visible or not."""
+        return self.condition(locator, "present", failure=ElementNotFound)["el"]
 
     def condition(
         self,
@@ -109,10 +115,10 @@ class Stage:
         """One answer of the page script about the element found before (``el=``) or the page."""
         return actionability.attempt(self.session, self.deadline, command, **arguments)
 
-    def on(self, locator: str, command: str, *wants: str, **arguments: Any) -> tuple[Found, dict[str, Any]]:
+    def on(self, locator: str, command: str, **arguments: Any) -> tuple[Found, dict[str, Any]]:
         """The ready element and the page script's answer about it; both anew if it was replaced in between."""
         while True:
-            found = self.find(locator, *wants)
+            found = self.find(locator)
             answer = self.ask(command, el=found.element, **arguments)
             if self.fresh(answer):
                 return found, answer

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from . import grammar
 from .answers import Answers
 from .config import JBTS, find_home
-from .errors import BrowserGone, Interrupted, JBTSError, StepFailed, UsageProblem
+from .errors import BrowserGone, ConfigProblem, Interrupted, JBTSError, StepFailed, UsageProblem
 from .log import Log
 from .models import Execution, Step, StepResult
 from .origin import find_origin, interactive, notebook_folder
@@ -75,6 +75,10 @@ class Workbench(Answers):
         self.home = home if home is not None else find_home(environ=self.environ)
         self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
         self.show = show
+        self.watch: Callable[[str], None] | None = None
+        """Is told of a step that waits longer than a second, once a second."""
+        self.gather: Callable[[str], contextlib.AbstractContextManager[None]] = lambda name: contextlib.nullcontext()
+        """Shows the steps of a group under one heading, as long as it is open."""
         self.emit_bundle = None
         self.secrets = Secrets()
         self.folder = Path.cwd()
@@ -95,6 +99,8 @@ class Workbench(Answers):
         self.sessions: dict[str, Session] = {}
         self.specs: dict[str, LaunchSpec] = {}
         self._pool: BrowserPool | None = None
+        self.pool_figures: dict[str, int] = {}
+        """What the pool told last, and how many leases and replacements there were; nothing before it runs."""
         self._parents: list[str] = []
         self._marks: dict[str, Marks] = {}
         self._lost_browser = ""
@@ -115,6 +121,7 @@ class Workbench(Answers):
 
         Raises:
             UsageProblem: the step cannot be understood; nothing ran and nothing was recorded.
+            ConfigProblem: a setting was refused and nobody was there to see it.
             StepFailed: it ran and did not succeed, and was neither ``--optional`` nor
                 ``--continue-on-failure``.
         """
@@ -122,6 +129,8 @@ class Workbench(Answers):
         from .verbs import VERBS
 
         signature = VERBS[step.verb]
+        if self.settings.refused and not interactive(self.environ):
+            raise ConfigProblem(self.settings.refused)
         step = fill(step, signature, self.interpolate)
         if signature.command:
             return signature.function(self, **step.arguments)
@@ -225,12 +234,14 @@ class Workbench(Answers):
             value = self.run(step)
         return value
 
-    def group(self, name: str) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def group(self, name: str) -> Iterator[None]:
         """Steps run inside belong to one step of this name, which passes if all of them do."""
         from .pipeline import run_group
 
         self._begin()
-        return run_group(self.surroundings(), name, self._parents)
+        with self.gather(name), run_group(self.surroundings(), name, self._parents):
+            yield
 
     def interpolate(self, text: str) -> str:
         """Fill in ``${name}`` from secrets and the notebook's variables."""
@@ -268,6 +279,7 @@ class Workbench(Answers):
             marks=lambda: self._marks.setdefault(self.user, Marks()),
             baselines=lambda: self.baselines,
             spent=self.spent,
+            watch=self.watch,
         )
 
     @property
@@ -322,10 +334,16 @@ class Workbench(Answers):
                 grace=self.settings.browser_grace if origin.kind == "interactive" else 0.0,
                 notebook=origin.notebook,
                 lender=self.environ.get("JBTS_LENDER") or None,
-                tell=lambda figures: self.recorder.emit("pool", figures),
+                tell=self._told_of_pool,
                 secrets=lambda: self.secrets.values,
             )
         return self._pool
+
+    def _told_of_pool(self, figures: Mapping[str, int]) -> None:
+        """The pool's figures changed; what happened in it adds up."""
+        happened = {name: self.pool_figures.get(name, 0) + figures.get(name, 0) for name in ("leased", "replaced")}
+        self.pool_figures = {**figures, **happened}
+        self.recorder.emit("pool", figures)
 
     @property
     def spec(self) -> LaunchSpec:
@@ -560,7 +578,7 @@ class Page:
         if signature is None or signature.command:
             if name.startswith("__"):
                 raise AttributeError(name)
-            near = grammar.nearest(name, [v for v, s in VERBS.items() if not s.command])
+            near = grammar.nearest_verb(name, {v: s for v, s in VERBS.items() if not s.command})
             raise AttributeError(f"page has no verb {name!r}" + (f"; did you mean {near}?" if near else ""))
 
         def call(*args: Any, **kwargs: Any) -> Any:

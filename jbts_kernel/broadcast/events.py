@@ -7,10 +7,11 @@ connects to it. Neither the WebSocket library nor the hub is imported before it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakSet
 
 from ..errors import ConfigProblem, HubProblem
 from ..models import Event
@@ -19,6 +20,7 @@ from .discovery import HubInfo
 
 if TYPE_CHECKING:
     from .client import Subscription
+    from .follower import Follower
     from .threaded import HubThread
 
 Mode = Literal["process", "thread", "off"]
@@ -62,6 +64,7 @@ class Events:
         self.metrics = metrics
         self._log = log
         self._thread: HubThread | None = None
+        self._followers: WeakSet[Follower] = WeakSet()
 
     # The hub.
 
@@ -87,8 +90,10 @@ class Events:
         return discovery.stop(self.home)
 
     def close(self) -> None:
-        """End what this object runs itself (a thread's hub). A hub process lives on for the others and
-        ends by itself. Idempotent."""
+        """End what this object runs itself (a thread's hub, followers). A hub process lives on for the others
+        and ends by itself. Idempotent."""
+        for follower in tuple(self._followers):
+            follower.stop()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
@@ -206,3 +211,12 @@ class Events:
 
         self.start()
         return client.subscribe(self.home, room, history=history)
+
+    def follow(self, take: Callable[[Sequence[dict[str, Any]]], None], lost: Callable[[HubProblem], None]) -> Follower:
+        """Hand all events to ``take``, those that are kept and then those that come, on a thread of their own, until
+        the follower or this object ends. Starts the hub like :meth:`subscribe`."""
+        from .follower import Follower
+
+        follower = Follower(lambda: self.subscribe(history=True), take, lost)
+        self._followers.add(follower)
+        return follower

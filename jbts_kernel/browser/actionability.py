@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ from .cdp import CommandRefused
 from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
-from .trail import Trail
+from .trail import Trail, seen
 
 SLICE_MS = 400
 _TOLD = ("element", "condition", "page", "loaded")  # commands that wait
@@ -59,12 +60,19 @@ _NEXT = {
 }
 
 
+Watch = Callable[[str, int, float], None]
+"""Told what stands in the way of a step, for how many seconds, and of how many it has."""
+
+
 class Deadline:
     """The end of a step's time. ``seconds`` is the whole of it, ``left`` what remains (never below 0); ``trail``
-    is what happened meanwhile."""
+    is what happened meanwhile. ``watch`` is told once a second, from the first on, what stands in the way: between
+    two looks, on the thread that looks, so that a quick step pays nothing for it."""
 
-    def __init__(self, seconds: float, trail: Trail | None = None) -> None:
+    def __init__(self, seconds: float, trail: Trail | None = None, watch: Watch | None = None) -> None:
         self.seconds = seconds
+        self.watch = watch
+        self._told = 0
         self.trail = Trail() if trail is None else trail
         self.start = time.monotonic()
 
@@ -75,6 +83,12 @@ class Deadline:
     @property
     def left(self) -> float:
         return max(0.0, self.seconds - self.elapsed)
+
+    def goes_on(self, answer: dict[str, Any]) -> None:
+        """The page was looked at, and it was not as it should be."""
+        if self.watch is not None and self.elapsed >= self._told + 1:
+            self._told = int(self.elapsed)
+            self.watch(seen(answer), self._told, self.seconds)
 
     @property
     def slice_ms(self) -> float:
@@ -139,6 +153,8 @@ def attempt(
         raise _unframed()
     if command in _TOLD:
         deadline.trail.saw(at, answer)
+        if answer.get("state") != "ready":
+            deadline.goes_on(answer)
     return answer
 
 

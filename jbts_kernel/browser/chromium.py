@@ -72,6 +72,7 @@ class ChromiumBrowser(Browser):
         self._by_session: dict[str, str] = {}
         self._inner: set[str] = set()
         self._frames: dict[str, str] = {}
+        self.worlds = world.Worlds()
         self._viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self._loan: Loan | None = None
@@ -173,6 +174,7 @@ class ChromiumBrowser(Browser):
                 self._arrived.notify_all()
                 if target_gone:
                     self._by_session.pop(target_gone.session_id, None)
+                    self.worlds.forget(target_gone.session_id)
                     self.intercepting.leave(target_gone.session_id)
             self.signals.forget(gone)
         elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
@@ -180,6 +182,7 @@ class ChromiumBrowser(Browser):
                 self._note_download(params)
                 self._arrived.notify_all()
         elif session_id is not None:
+            self.worlds.receive(session_id, method, params)
             self.signals.receive(self._by_session.get(session_id, ""), method, params)
             if method.startswith("Page.javascriptDialog"):
                 with self._arrived:
@@ -213,6 +216,7 @@ class ChromiumBrowser(Browser):
             self._inner.discard(session_id)
             self._by_session.pop(session_id, None)
             self._frames = {frame: held for frame, held in self._frames.items() if held != session_id}
+        self.worlds.forget(session_id)
         self.intercepting.leave(session_id)
 
     def frame_session(self, frame_id: str) -> str | None:

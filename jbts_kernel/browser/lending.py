@@ -322,19 +322,23 @@ class _Warm:
         if self._browser is None:
             raise BrowserUnavailable("the browser ended while it started")
         self._channel = Channel(browser_url(self._address), lambda *about: None)
-        self._own = self._driver.current_window_handle
         self._driver_process = Process.of(self._service.process.pid)
         self.record = Record(
             record.id, record.owner, scratch, 0.0, spec, None, self._driver_process, self._browser, self._address,
             self._program,
         )  # fmt: skip
         self._make_tab()
+        self._attend()
 
     def _make_tab(self) -> None:
         call = self._channel.call
         self._context = call("Target.createBrowserContext", {"disposeOnDetach": False})["browserContextId"]
         wanted = {"url": "about:blank", "browserContextId": self._context, "newWindow": True}
         self._handle = call("Target.createTarget", wanted)["targetId"]
+
+    def _attend(self) -> None:
+        """Have the driver look at the tab, which takes it a while the first time."""
+        self._driver.switch_to.window(self._handle)
 
     def there(self) -> bool:
         """Whether browser and driver still run."""
@@ -375,7 +379,7 @@ class _Warm:
         executor = self._driver.command_executor
         try:
             executor.client_config.timeout = DRIVER_SECONDS
-            self._driver.switch_to.window(self._own)
+            self._attend()
             return
         except driver_errors():
             executor._conn.clear()

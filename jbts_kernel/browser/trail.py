@@ -65,7 +65,7 @@ class Trail:
             if sight["state"] == "moving" and sight.get("looks") == 1 and not last:
                 continue  # one look alone cannot tell
             until = self.now if last else begun + float(sights[i + 1].get("at", 0)) / 1000
-            self._add(begun + float(sight.get("at", 0)) / 1000, _sight(sight), int(sight.get("looks", 1)), until)
+            self._add(begun + float(sight.get("at", 0)) / 1000, seen(sight), int(sight.get("looks", 1)), until)
 
     def _add(self, at: float, what: str, looks: int, until: float) -> None:
         last = self._entries[-1] if self._entries else None
@@ -88,7 +88,8 @@ class Trail:
         return tuple(found)
 
 
-def _sight(sight: Mapping[str, Any]) -> str:
+def seen(sight: Mapping[str, Any]) -> str:
+    """What the page script saw, in words."""
     state = str(sight["state"])
     if state == "covered":
         return f"covered by {clip(str(sight.get('by')), 160)}"

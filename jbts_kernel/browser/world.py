@@ -5,13 +5,19 @@ scripts altogether. DevTools gives us a second set of JavaScript's own objects o
 which the page can neither see nor change: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 (``createIsolatedWorld``). Elements go in and come out by their number, which is also in the name that
 chromedriver gives them, so what is found here is pressed and typed into there.
+
+A world lasts as long as its document, and the browser tells when it ends. So it is made once, keeps the scripts it was
+sent and the element it was about last, and most questions are one command. It is named by an identity that is never
+given twice: one that is gone is refused, never mistaken for another that has its number.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StepTimeout
@@ -22,17 +28,27 @@ if TYPE_CHECKING:
     from .chromium import ChromiumSession
 
 NAMED = re.compile(r"f\.(\w+)\.d\.(\w+)\.e\.(\d+)")  # a chromedriver element: frame, document, number
-_WRAPPED = """async function (command, args, names, ...nodes) {
-  if (nodes.some((node) => !node.isConnected)) return {state: "stale", again: true};
+NAME = "jbts"
+_ASKED = """async function (script, command, args, names, held, mark, ...nodes) {
+  %s
+  const given = nodes.map((node) => node || (globalThis.kept?.mark === held ? kept.el : null));
+  if (given.some((node) => !node?.isConnected)) return ['{"state": "stale", "again": true}', null];
   names.forEach((name, i) => {
-    if (name === "closed") (args.closed ||= []).push(nodes[i]);
-    else args[name] = nodes[i];
+    if (name === "closed") (args.closed ||= []).push(given[i]);
+    else args[name] = given[i];
   });
-  const answer = await new Promise((done) => (function () { %s }).call(null, command, args, done));
-  globalThis.found = answer.el;
-  delete answer.el;
-  return {...answer, found: Boolean(globalThis.found)};
+  const {el, ...answer} = await new Promise((done) => scripts[script].call(null, command, args, done));
+  globalThis.kept = {mark, el: el || args.el};
+  return [JSON.stringify(answer), el || null];
 }"""
+_TAUGHT = "(globalThis.scripts ||= {})[script] = function () { %s };"
+_SHAPE = {
+    "serialization": "deep",
+    "maxDepth": 1,
+    "additionalParameters": {"maxNodeDepth": 0, "includeShadowTree": "none"},
+}
+"""A text comes as it is, and an element as its number and its document's."""
+_marks = itertools.count(1)
 
 
 class OutOfReach(Exception):
@@ -45,6 +61,44 @@ class Place:
 
     frame: str
     session: str
+
+
+@dataclass(slots=True)
+class World:
+    """One document's world: its number, its identity, the scripts it has, and the element it was about last with the
+    mark that has there."""
+
+    context: int
+    identity: str
+    scripts: set[int] = field(default_factory=set)
+    held: tuple[int, int] | None = None
+
+
+class Worlds:
+    """The worlds there are, by session and frame. Told on the channel's thread, asked by steps."""
+
+    def __init__(self) -> None:
+        self._made: dict[Place, World] = {}
+
+    def receive(self, session: str, method: str, params: Mapping[str, Any]) -> None:
+        """Take one DevTools event of a session; events that are none of ours are passed over."""
+        if method == "Runtime.executionContextCreated":
+            context = params["context"]
+            if context["name"] == NAME:
+                made = World(context["id"], context["uniqueId"])
+                self._made[Place(context["auxData"]["frameId"], session)] = made
+        elif method == "Runtime.executionContextDestroyed":
+            gone = params["executionContextUniqueId"]
+            self._made = {place: world for place, world in self._made.items() if world.identity != gone}
+        elif method == "Runtime.executionContextsCleared":
+            self.forget(session)
+
+    def forget(self, session: str) -> None:
+        """A session ended, or all its documents did."""
+        self._made = {place: world for place, world in self._made.items() if place.session != session}
+
+    def get(self, place: Place) -> World | None:
+        return self._made.get(place)
 
 
 def place(session: ChromiumSession, frames: Sequence[Any]) -> Place:
@@ -85,32 +139,58 @@ def run(
         UnexpectedDialog: a dialog opened and keeps the page from answering.
     """
     here = place(session, frames)
-    named = {"frameId": here.frame, "worldName": "jbts"}
-    world = _ask(session, here.session, "Page.createIsolatedWorld", named, timeout)
-    context = world["executionContextId"]
+    made = _world(session, here, timeout)
+    held, made.held = made.held, None  # for whoever is interrupted: what is kept then is not known
     values, names, nodes = dict(arguments), [], []
+    about: int | None = None
     for name, value in _nodes(values):
-        one = {"backendNodeId": value, "executionContextId": context}
+        names.append(name)
+        about = value if name == "el" else about
+        if held is not None and held[0] == value:
+            nodes.append({"value": None})
+            continue
+        one = {"backendNodeId": value, "executionContextId": made.context}
         resolved = _ask(session, here.session, "DOM.resolveNode", one)["object"]
         if "objectId" not in resolved:
             raise CommandRefused("no node with given id: it was removed")
-        names.append(name)
         nodes.append({"objectId": resolved["objectId"]})
+    key, mark = hash(script), next(_marks)
+    told = [{"value": x} for x in (str(key), command, values, names, held[1] if held else 0, mark)]
     call = {
-        "functionDeclaration": _WRAPPED % script,
-        "executionContextId": context,
-        "arguments": [{"value": command}, {"value": values}, {"value": names}, *nodes],
+        "functionDeclaration": _ASKED % ("" if key in made.scripts else _TAUGHT % script),
+        "uniqueContextId": made.identity,
+        "arguments": [*told, *nodes],
         "awaitPromise": True,
-        "returnByValue": True,
+        "objectGroup": NAME,
+        "serializationOptions": _SHAPE,
     }
     said = _ask(session, here.session, "Runtime.callFunctionOn", call, timeout)
+    session.browser.channel.post("Runtime.releaseObjectGroup", {"objectGroup": NAME}, here.session)
+    made.scripts.add(key)
     if "exceptionDetails" in said:
         thrown = said["exceptionDetails"].get("exception", {})
         return {"state": "invalid", "message": thrown.get("description") or said["exceptionDetails"].get("text", "")}
-    found: dict[str, Any] = said["result"]["value"]
-    if found.pop("found", False):
-        found["el"] = _element(session, here, context)
+    text, node = said["result"]["deepSerializedValue"]["value"]
+    found: dict[str, Any] = json.loads(text["value"])
+    if node["type"] == "node":
+        about = node["value"]["backendNodeId"]
+        found["el"] = session.driver.create_web_element(f"f.{here.frame}.d.{node['value']['loaderId']}.e.{about}")
+    if about is not None:
+        made.held = about, mark
     return found
+
+
+def _world(session: ChromiumSession, here: Place, timeout: float) -> World:
+    """The world of a frame's document; it is made if there is none."""
+    worlds = session.browser.worlds
+    made = worlds.get(here)
+    if made is None:
+        named = {"frameId": here.frame, "worldName": NAME}
+        _ask(session, here.session, "Page.createIsolatedWorld", named, timeout)
+        made = worlds.get(here)  # told of before the answer
+    if made is None:
+        raise CommandRefused("no such execution context: the document was replaced")
+    return made
 
 
 def _ask(
@@ -135,24 +215,6 @@ def _nodes(values: dict[str, Any]) -> Iterator[tuple[str, int]]:
             yield name, number(values.pop(name))
     for root in values.pop("closed", ()):
         yield "closed", root
-
-
-def _element(session: ChromiumSession, here: Place, context: int) -> Any:
-    group = {"objectGroup": "jbts"}
-    held = _ask(session, here.session, "Runtime.evaluate", {"expression": "found", "contextId": context, **group})
-    node = _ask(session, here.session, "DOM.describeNode", {"objectId": held["result"]["objectId"]})["node"]
-    session.browser.channel.post("Runtime.releaseObjectGroup", group, here.session)
-    tree = _ask(session, here.session, "Page.getFrameTree", {})["frameTree"]
-    loader = next((f["loaderId"] for f in _frames(tree) if f["id"] == here.frame), None)
-    if loader is None:
-        raise CommandRefused("the frame was detached")
-    return session.driver.create_web_element(f"f.{here.frame}.d.{loader}.e.{node['backendNodeId']}")
-
-
-def _frames(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield tree["frame"]
-    for child in tree.get("childFrames", ()):
-        yield from _frames(child)
 
 
 def closed_roots(session: ChromiumSession, frames: Sequence[Any], timeout: float = 10) -> list[int]:

@@ -40,7 +40,7 @@ from .migrations import MIGRATIONS
 from .relation import LINE_COLUMNS, Relation
 from .schema import TABLES
 from .transfer import Part, Transfer, complete, held, missing, piece_of, put
-from .views import RESULTS, VIEWS
+from .views import INTERNAL, VIEWS
 
 STAGES = ("asked", "begun", "inserted", "committed")
 """The moments of a shipment, as told to its ``at`` argument; all but the first once for each batch."""
@@ -215,7 +215,7 @@ class _Centre:
             facts = self._facts()
             views = [
                 *map(_table_view, TABLES),
-                *(f"CREATE OR REPLACE VIEW {v.name} AS {v.sql}" for v in (RESULTS, *VIEWS)),
+                *(f"CREATE OR REPLACE VIEW {v.name} AS {v.sql}" for v in (*INTERNAL, *VIEWS)),
             ]
             shape = hashlib.sha256("\n".join(views).encode()).hexdigest()[:16]
             level = int(facts.get("level", "0"))

@@ -20,7 +20,7 @@ from ..log.segment import SPOOL
 from .generation import SPOOL_VARIABLE, quoted
 from .publish import STORAGE, ensure
 from .schema import TABLES
-from .views import RESULTS, VIEWS
+from .views import INTERNAL, VIEWS
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +42,7 @@ def export_database(home: Path, target: Path) -> int:
                 order = f" ORDER BY {table.order}" if table.order else ""
                 connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM {_PROJECT}.{table.name}{order}")
             connection.execute("CREATE SCHEMA internal")
-            for view in (RESULTS, *VIEWS):
+            for view in (*INTERNAL, *VIEWS):
                 connection.execute(f"CREATE VIEW {view.name} AS {view.sql}")
             count = _count(connection, "")
         os.replace(part, target)

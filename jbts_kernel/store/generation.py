@@ -15,6 +15,7 @@ the spool's path as it was at publication (or the variable ``jbts_spool``).
 from __future__ import annotations
 
 import glob
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 DATABASE = "results.duckdb"
 SPOOL_VARIABLE = "jbts_spool"
+VIEWS = "views"
+"""The fact that says which views a generation has."""
 
 MARGIN_NS = 20_000_000_000
 """Segments younger than this are looked at one by one, not by age: a writer may have chosen a name and
@@ -80,9 +83,12 @@ class Generation:
             return None
         lines = sum(self._merge(batch) for batch in batches(sealed))
         self._abort_the_dead({segment.source_of(name) for name in unseen if name not in merged})
-        self._make_views(min(listed_ns - MARGIN_NS, newest_ns), merged, {name for name in unseen if name not in merged})
+        self._show_live(min(listed_ns - MARGIN_NS, newest_ns), merged, {name for name in unseen if name not in merged})
+        if facts.get(VIEWS) != self._views:
+            for statement in statements():
+                self.connection.execute(statement)
         self.number += 1
-        for name, value in (("generation", str(self.number)), ("home", str(self.home))):
+        for name, value in (("generation", str(self.number)), ("home", str(self.home)), (VIEWS, self._views)):
             self.connection.execute("INSERT OR REPLACE INTO internal.facts VALUES (?, ?)", [name, value])
         return len(sealed), lines
 
@@ -151,8 +157,14 @@ class Generation:
                     [sorted(living)],
                 )
 
-    def _make_views(self, floor_ns: int, merged: set[str], unseen: set[str]) -> None:
-        """Make all views anew; those of the live lines skip what this generation holds.
+    @property
+    def _views(self) -> str:
+        """What tells the views of this version from those of another. They need not be made anew in each generation,
+        which would be most of a small publication."""
+        return hashlib.sha256("\n".join(statements()).encode()).hexdigest()[:16]
+
+    def _show_live(self, floor_ns: int, merged: set[str], unseen: set[str]) -> None:
+        """Make the view of the live lines anew, on which the others stand: it skips what this generation holds.
 
         By a comparison of names where that is enough, because it costs nothing however many segments
         there are: all that are older than ``floor_ns`` are merged, but for the few in ``unseen``.
@@ -177,8 +189,6 @@ class Generation:
             folder = f"replace({folder}, '{special}', '[{special}]')"
         files = f"{folder} || '/*.jsonl'"
         self.connection.execute(f"CREATE OR REPLACE VIEW internal.lines AS {lines_sql(files, wanted)}")
-        for statement in statements():
-            self.connection.execute(statement)
 
 
 def lines_sql(files: str, wanted: str) -> str:

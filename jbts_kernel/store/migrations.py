@@ -1,8 +1,8 @@
 """Named changes of the sealed tables, each applied once and in order.
 
-A name, once released, is never changed or reused. Views are no matter of migrations: each publication
-makes them anew. A migration runs inside the private copy a publication works on, so one that fails
-leaves the published generation as it was.
+A name, once released, is never changed or reused. Views are no matter of migrations: a publication makes
+them anew where they are another version's. A migration runs inside the private copy a publication works on, so
+one that fails leaves the published generation as it was.
 
 A table in :mod:`.schema` that gets a column or is new needs a migration here that adds it (``ALTER TABLE
 internal.steps_sealed ADD COLUMN ...``, and the unfinished one of a span): tests/data holds a project folder of

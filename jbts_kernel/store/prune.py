@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ..errors import StoreProblem
 from ..log import segment
-from .generation import quoted
+from .generation import VIEWS, quoted
 from .publish import STORAGE, ensure, publish
 from .queries import Results
 from .relation import Relation
@@ -104,6 +104,7 @@ def _copy_newer(current: Path, private: Path, cut: str) -> None:
                     f" WHERE NOT coalesce({_ended(cut)}, false)" if unfinished else f" WHERE {_stays(known[name], cut)}"
                 )
             copy.execute(f"INSERT INTO internal.{name} SELECT * FROM old.internal.{name}{where}")
+        copy.execute("DELETE FROM internal.facts WHERE name = ?", [VIEWS])  # it has the tables alone
         copy.execute("DETACH old")
 
 

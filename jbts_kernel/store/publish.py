@@ -16,6 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -215,23 +216,32 @@ def _retire(spool: Path, known: set[str], before: float) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file; where the file system can share blocks between two files it costs nothing."""
+    """Copy a file; where the file system can share blocks between two files it costs nothing. Elsewhere it is the
+    processor that takes its time, so one half is copied beside the other."""
     if hasattr(os, "copy_file_range"):
         with open(source, "rb") as left, open(target, "wb") as right:
             size = os.fstat(left.fileno()).st_size
-            copied = 0
+            middle = size // 2 // _STRETCH * _STRETCH
+            halves = (0, middle), (middle, size)
             try:
-                with _written_out(right.fileno()):
-                    while copied < size:
-                        step = os.copy_file_range(left.fileno(), right.fileno(), min(_STRETCH, size - copied))
-                        if step == 0:
-                            break
-                        copied += step
+                with _written_out(right.fileno()), ThreadPoolExecutor(2) as both:
+                    done = both.map(lambda half: _copy_range(left.fileno(), right.fileno(), *half), halves)
+                    whole = all(done)
             except OSError:
-                copied = -1  # not between these file systems: the portable way says what is wrong, if anything
-        if copied == size:
+                whole = False  # not between these file systems: the portable way says what is wrong, if anything
+        if whole:
             return
     shutil.copyfile(source, target)
+
+
+def _copy_range(source: int, target: int, position: int, end: int) -> bool:
+    """Copy that part of a file to the same place in another; False when it ended before."""
+    while position < end:
+        step = os.copy_file_range(source, target, min(_STRETCH, end - position), position, position)
+        if step == 0:
+            return False
+        position += step
+    return True
 
 
 _STRETCH = 16 << 20

@@ -61,17 +61,24 @@ process died is `aborted` from the publication after its death. A day after thei
 A folder that was shipped to is a data folder itself: `JBTS_HOME=FOLDER jbts query ...`. Its rows are there when
 the shipping command has ended.
 
-A central database gets the tables and views of this page; pictures stay where they are. The names of the segments
-are added in the transaction that adds their rows, so each line arrives once, whoever is killed and however many
-machines ship at once. DuckDB's extensions `ducklake`, `postgres` and `quack` are made for one version of DuckDB
-each; where the installed one has none, `jbts ship --prepare` installs DuckDB 1.5.5 with them beside it, in the
-user's cache folder, and `JBTS_SHIP_PYTHON` names another Python that has them. Nothing else downloads anything.
+A central database gets the tables and views of this page; pictures, evidence and downloads stay where they are. The
+names of the segments are added in the transaction that adds their rows, so each line arrives once, whoever is killed
+and however many machines ship at once. DuckDB's extensions `ducklake`, `postgres` and `quack` are made for one version
+of DuckDB each; where the installed one has none, `jbts ship --prepare` installs DuckDB 1.5.5 with them beside it, in
+the user's cache folder, and `JBTS_SHIP_PYTHON` names another Python that has them. Nothing else downloads anything.
 A catalogue in a file has one user at a time. A Quack server's token is read from `JBTS_SHIP_TOKEN`; PostgreSQL's
 password is best kept in `~/.pgpass` or `PGPASSWORD`, and one in the address is masked in every message.
 
+The files of a DuckLake may lie in a bucket: `--data s3://BUCKET/PATH`, with the access in a secret that DuckDB keeps
+(`CREATE PERSISTENT SECRET (TYPE s3, KEY_ID ..., SECRET ..., REGION ...)`, and for other servers than Amazon's
+`ENDPOINT` and `URL_STYLE 'path'`). DuckLakes in files and in PostgreSQL and a served DuckDB, all on one machine, are
+part of the package's tests. A bucket is not: it was tried by hand with an S3 server on the same machine, never with
+Amazon's own, and neither were `gs://` and `azure://`. TLS to a Quack server and to PostgreSQL has not been tried.
+
 A connection to `results.duckdb` sees the generation it opened. Segments published after that leave the folder a day
 later at the earliest: a connection held open for longer than a day no longer sees what they hold, without an error.
-Open a new one for each question, or at least once a day.
+Open a new one for each question, or at least once a day, and close the old one first: as long as a process has the
+file open, DuckDB gives it the same generation again.
 
 Files an older version wrote are upgraded by the first publication; an older version leaves a newer file alone and
 says that it must be upgraded.

@@ -71,6 +71,18 @@ LATEST = View(
     """,
 )
 
+FAULTS = View(
+    "internal.faults",
+    "One row for each step that went badly; a group only where it is not one of its own steps that did.",
+    (),
+    f"""
+    SELECT * FROM steps WHERE {NOT_PASSED} AND status IN {BAD} AND NOT coalesce(optional, false)
+        AND NOT (verb = 'group' AND step_id IN (
+            SELECT parent_step_id FROM steps
+            WHERE {NOT_PASSED} AND status IN {BAD} AND NOT coalesce(optional, false) AND parent_step_id IS NOT NULL))
+    """,
+)
+
 _FIRST = ", ".join(
     f"{name}: {name}"
     for name in ("step_id", "name", "verb", "locator", "url", "error_type", "error_message", "error_fingerprint",
@@ -103,8 +115,7 @@ FAILURES = View(
     ),
     f"""
     WITH first_bad AS (
-        SELECT execution_id, arg_min({{{_FIRST}}}, (ordinal, step_id)) AS s FROM steps
-        WHERE {NOT_PASSED} AND status IN {BAD} AND NOT coalesce(optional, false) GROUP BY execution_id)
+        SELECT execution_id, arg_min({{{_FIRST}}}, (ordinal, step_id)) AS s FROM internal.faults GROUP BY execution_id)
     SELECT e.execution_id, e.run_id, e.test_name, e.history_id, e.notebook, e.browser, e.attempt, e.status,
         e.started_at, e.duration_ms, coalesce(e.error_type, s.error_type) AS error_type,
         coalesce(e.error_message, s.error_message) AS error_message, s.step_id, s.name AS step_name, s.verb,
@@ -117,7 +128,7 @@ FAILURES = View(
 
 CLUSTERS = View(
     "failure_clusters",
-    "Failing steps that are alike, counted together, most frequent first.",
+    "Failing steps that are alike, counted together, most frequent first; a group does not count beside its steps.",
     (
         ("error_fingerprint", "What they have in common."),
         ("error_type", "The class of the error."),
@@ -129,15 +140,15 @@ CLUSTERS = View(
         ("last_seen", "When it last happened."),
         ("last_execution_id", "The execution it last happened in."),
     ),
-    f"""
+    """
     SELECT s.error_fingerprint, arg_max(s.error_type, s.started_at) AS error_type,
         arg_max(s.error_message, s.started_at) AS example, count(*) AS failures,
         count(DISTINCT s.execution_id) AS executions,
         count(DISTINCT coalesce(e.history_id, e.test_name, s.execution_id)) AS tests,
         min(s.started_at) AS first_seen, max(s.started_at) AS last_seen,
         arg_max(s.execution_id, s.started_at) AS last_execution_id
-    FROM steps s LEFT JOIN executions e USING (execution_id)
-    WHERE s.{NOT_PASSED} AND s.status IN {BAD} AND s.error_fingerprint IS NOT NULL
+    FROM internal.faults s LEFT JOIN executions e USING (execution_id)
+    WHERE s.error_fingerprint IS NOT NULL
     GROUP BY s.error_fingerprint ORDER BY failures DESC, last_seen DESC
     """,
 )
@@ -328,6 +339,8 @@ RUN_SUMMARY = View(
     """,
 )
 
+INTERNAL = (RESULTS, FAULTS)
+"""What the public views are made of, to be made before them."""
 VIEWS = (LATEST, FAILURES, CLUSTERS, FLAKY, SLOWEST, PASS_RATE, AI_USAGE, FINDINGS_OPEN, RUN_SUMMARY)
 """The public views, in the order of the documentation."""
 
@@ -356,7 +369,7 @@ def table_view(table: Relation) -> str:
 def statements() -> list[str]:
     """The statements that make every view, for a database that has ``internal.lines``."""
     made = [table_view(table) for table in TABLES]
-    return made + [f"CREATE OR REPLACE VIEW {view.name} AS {view.sql}" for view in (RESULTS, *VIEWS)]
+    return made + [f"CREATE OR REPLACE VIEW {view.name} AS {view.sql}" for view in (*INTERNAL, *VIEWS)]
 
 
 def public_names() -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class SuiteClient(KernelRun):
         self.nb_man.cell_start(cell, index)
         began = time.perf_counter()
         cause = await self._attend(cell, index, limit, teardown)
-        status, message = self._outcome(cause, index, limit)
+        status, message = self._outcome(cause, cell, index, limit)
         _note(cell, status, (time.perf_counter() - began) * 1000, message)
         expected = status == "error" and "raises-exception" in cell.metadata.get("tags", [])
         if status not in ("ok", "exit") and not expected:
@@ -168,8 +168,9 @@ class SuiteClient(KernelRun):
     def _replied(self, cell: NotebookNode, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
         self._reply = execute_reply["content"]
 
-    def _outcome(self, cause: str, index: int, limit: float | None) -> tuple[str, str]:
-        """A cell's status and, where that is none an exception explains, one line about it."""
+    def _outcome(self, cause: str, cell: NotebookNode, index: int, limit: float | None) -> tuple[str, str]:
+        """A cell's status and, where that is none an exception explains, one line about it. Magics that run code of
+        their own (``%%capture``, ``%run``) show an error and reply that all is well."""
         number = self._number(index)
         if cause == "timeout":
             end = "the kernel was killed, because interrupting it did not help" if self.gone else "it was interrupted"
@@ -182,6 +183,8 @@ class SuiteClient(KernelRun):
         if status == "ok" and any(p.get("source") == "ask_exit" for p in self._reply.get("payload") or ()):
             self.gone = f"not run, because exit() in cell {number} ended the kernel"
             return "exit", f"exit() in cell {number} ended the kernel"
+        if status == "ok" and any(output.output_type == "error" for output in cell.outputs):
+            return "error", ""
         if status in ("ok", "error"):
             return status, ""
         return "error", f"cell {number} did not run: the kernel answered {status!r}"

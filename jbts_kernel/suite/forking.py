@@ -1,14 +1,14 @@
-"""Kernels forked from a warm process, as jupyter_client sees them: started, signalled, waited for like any other.
+"""Kernels forked from a warm process, started, signalled, waited for like any other process.
 
 Only what is the same either way is forked: this Python's ipykernel with nothing in the environment that Python reads
 before it runs a line (``PYTHON*``, locale, loader). Every other kernel starts as it always did, and so does every
 kernel where there is no ``fork``. Whether a kernel was forked can be seen in how soon it is there, and in the hash
-seed, which all kernels of one run then have in common.
+seed, which all kernels of one run then have in common. How jupyter_client sees them is in :mod:`.provisioning`: this
+module imports little, because the warm process starts before anything else of a run.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import select
@@ -19,11 +19,6 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
-
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import Any as AnyTrait
 
 from ..errors import JBTSError
 from .forkserver import LARGEST, LENGTH, READY
@@ -194,57 +189,3 @@ class ForkedKernel:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-
-class ForkProvisioner(LocalProvisioner):
-    """Starts a kernel by forking where that gives the same, else as its parent class does."""
-
-    process: Any
-    parent: Any
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        server: ForkServer | None = self.parent.server
-        environment = kwargs.get("env") or os.environ
-        if server is None or not server.can(cmd, environment):
-            return await super().launch_kernel(cmd, **kwargs)
-        folder = str(kwargs.get("cwd") or Path.cwd())
-        output, error = kwargs.get("stdout"), kwargs.get("stderr")
-        out = 1 if output is None else output.fileno()
-        err = out if error == subprocess.STDOUT else 2 if error is None else error.fileno()
-        self.process = await asyncio.to_thread(server.fork, cmd, environment, folder, out, err)
-        self.pid = self.pgid = self.process.pid
-        self.cwd = folder
-        return self.connection_info
-
-    async def wait(self) -> int | None:
-        """Wait until the process has ended, without asking ten times a second whether it has."""
-        await ended(self.process)
-        return await super().wait()
-
-
-async def ended(process: Any) -> None:
-    """Return when a forked kernel has ended; at once for any other process."""
-    if not isinstance(process, ForkedKernel) or process.poll() is not None:
-        return
-    loop, descriptor = asyncio.get_running_loop(), process.fileno()
-    over = loop.create_future()
-    loop.add_reader(descriptor, over.cancel)
-    try:
-        await asyncio.wait([over])
-    finally:
-        loop.remove_reader(descriptor)
-
-
-class ForkKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels are forked where they can be. ``server`` is where from."""
-
-    server: Any = AnyTrait(None)
-    _PLAIN: ClassVar[tuple[object, ...]] = (None, "local-provisioner")
-
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        spec: Any = self.kernel_spec
-        named = (spec.metadata.get("kernel_provisioner") or {}).get("provisioner_name")
-        if self.provisioner is None and self.server is not None and named in self._PLAIN:
-            self.provisioner = ForkProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
-        prepared: tuple[list[str], dict[str, Any]] = await super()._async_pre_start_kernel(**kwargs)
-        return prepared

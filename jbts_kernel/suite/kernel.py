@@ -29,9 +29,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.log import logger
 
 from ..errors import JBTSError
-from .forking import ForkFailed, ForkKernelManager, ForkServer, ended
+from .forking import ForkFailed, ForkServer
 from .interruption import Interruption
 from .memory import oom_kills
+from .provisioning import ForkKernelManager, ended
 from .turns import NotBegun, Turns
 
 SHUTDOWN_TIMEOUT = 20.0

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .expectation import left_ms
 from .outcome import Attempt, CaseResult, SuiteResult
@@ -17,7 +17,10 @@ from .selection import Case
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
+NARROW = 60
+"""Columns below which a notebook that runs has two lines."""
 MARKS = {
     "passed": ("✓", "green"),
     "flaky": ("≈", "yellow"),
@@ -229,32 +232,81 @@ class Live(Silent):
 
     def _render(self) -> RenderableType:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
 
         with self._lock:
             now = self._clock()
-            going = [(name, g.attempt, now - g.began, g.place, g.what) for name, g in self._state.going.items()]
-            counts, total = dict(self._state.counts), self._state.total
             state = self._state
-            taken = {name: seconds * 1000 for name, _, seconds, _, _ in going}
+            rows = [
+                _Row(f"{name} #{g.attempt}" if g.attempt > 1 else name, f"{now - g.began:.1f} s", g.place, g.what)
+                for name, g in state.going.items()
+            ]
+            taken = {name: (now - g.began) * 1000 for name, g in state.going.items()}
             left = left_ms(state.waiting, taken, state.known, state.took, state.workers)
+            counts, total = dict(state.counts), state.total
         finished = sum(counts.values())
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=44)
-        table.add_column(justify="right", no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        for name, attempt, seconds, place, what in going:
-            label = f"{name} #{attempt}" if attempt > 1 else name
-            table.add_row(Text(f"▸ {label}", style="cyan"), f"{seconds:.1f} s", place, Text(what))
-        summary = Text(f" {finished}/{total}", style="bold")
-        for status, number in counts.items():
-            summary.append(f"  {number} {status.replace('_', ' ')}", style=MARKS[status][1])
-        summary.append(f"  {total - finished - len(going)} left  {duration((now - self._began) * 1000)}", style="dim")
+        width = self._console.width
+        doing = [] if rows else ["writing results" if finished == total else "starting kernels"]
+        if waiting := total - finished - len(rows):
+            doing.append(f"{waiting} left")
+        doing.append(duration((now - self._began) * 1000))
         if left is not None and finished < total:
-            summary.append(f", about {duration(max(left, 1000))} to go", style="dim")
-        bar = Table.grid()
-        bar.add_row(ProgressBar(total=max(total, 1), completed=finished, width=28), summary)
-        return Group(table, bar)
+            doing.append(f"about {duration(max(left, 1000))} to go")
+        return Group(*_going(rows, width), _summary(counts, finished, total, doing, width))
+
+
+class _Row(NamedTuple):
+    """What the display says of a notebook that runs."""
+
+    name: str
+    took: str
+    place: str
+    what: str
+
+
+def _going(rows: Sequence[_Row], width: int) -> list[Text]:
+    """A line for each notebook that runs, two where there is little room: its time and its cell are never cut, of its
+    name the end is what tells."""
+    from rich.text import Text
+
+    if width < NARROW:
+        lines = []
+        for row in rows:
+            name = _end(row.name, width - len(row.took) - 3)
+            lines.append(Text.assemble((f"▸ {name} ", "cyan"), (row.took, "dim")))
+            lines.append(Text.assemble((f"  {row.place} " if row.place else "  ", "dim"), row.what, no_wrap=True))
+            lines[-1].truncate(width, overflow="ellipsis")
+        return lines
+    widest = _Row(*(max((row[n] for row in rows), key=len, default="") for n in range(4)))
+    took, place = len(widest.took), len(widest.place)
+    longest = min(len(widest.name), (width - took - place - 5) // 2)
+    lines = []
+    for row in rows:
+        about = f"{row.took:>{took}} {row.place:{place}} "
+        line = Text.assemble(
+            (f"▸ {_end(row.name, longest):{longest}} ", "cyan"), (about, "dim"), row.what, no_wrap=True
+        )
+        line.truncate(width, overflow="ellipsis")
+        lines.append(line)
+    return lines
+
+
+def _end(text: str, width: int) -> str:
+    return text if len(text) <= width else "…" + text[len(text) - max(width, 2) + 1 :]
+
+
+def _summary(counts: Mapping[str, int], finished: int, total: int, doing: Sequence[str], width: int) -> RenderableType:
+    """How far the run is, with a bar where there is room for one."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    text = Text(f"{finished}/{total}", style="bold")
+    for status, number in counts.items():
+        text.append(f"  {number} {status.replace('_', ' ')}", style=MARKS[status][1])
+    text.append(f"  {', '.join(doing)}", style="dim")
+    room = min(width - len(text) - 1, 28)
+    if room < 8:
+        return text
+    bar = Table.grid(padding=(0, 1, 0, 0))
+    bar.add_row(ProgressBar(total=max(total, 1), completed=finished, width=room), text)
+    return bar

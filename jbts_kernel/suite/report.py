@@ -18,6 +18,7 @@ from ..errors import UsageProblem
 from .failure import failure_in
 from .report_past import ORDER, Past, when
 from .report_view import BAD, AttemptView, Change, ExecutionView, Picture, RunView, StepView, TestView
+from .selection import words_in
 
 if TYPE_CHECKING:
     from ..store.queries import Results
@@ -158,22 +159,23 @@ class _Reader:
             " ".join(str(executions[e][k]) for k in ("browser", "browser_version") if executions[e][k]) for e in own
         }
         executed = Path(attempt["executed"]) if attempt.get("executed") else None
+        ran = [
+            ExecutionView(
+                name=str(executions[e]["test_name"] or ""),
+                status=str(executions[e]["status"]),
+                message=str(executions[e]["error_message"] or ""),
+                duration_ms=float(executions[e]["duration_ms"] or 0),
+                steps=tuple(self._steps(steps.get(e, ()), files)),
+            )
+            for e in own
+        ]
         return AttemptView(
             number=int(attempt["attempt"] or 1),
             status=str(attempt["status"]),
             message=str(attempt["message"] or ""),
             duration_ms=float(attempt["duration_ms"] or 0),
             browser=", ".join(sorted(b for b in browsers if b)),
-            executions=tuple(
-                ExecutionView(
-                    name=str(executions[e]["test_name"] or ""),
-                    status=str(executions[e]["status"]),
-                    message=str(executions[e]["error_message"] or ""),
-                    duration_ms=float(executions[e]["duration_ms"] or 0),
-                    steps=tuple(self._steps(steps.get(e, ()), files)),
-                )
-                for e in own
-            ),
+            executions=(*ran, *_never_begun(executed, [execution.name for execution in ran])),
             trace=failure_in(executed).trace if attempt["status"] in BAD else (),
             console=tuple((str(m["level"]), str(m["text"])) for e in own for m in console.get(e, ())),
             requests=tuple(
@@ -285,6 +287,14 @@ class _Reader:
             gone=tuple(name for name in dict.fromkeys(before[:reached]) if name not in now),
             duration_ms=float(last["duration_ms"] or 0),
         )
+
+
+def _never_begun(executed: Path | None, reached: Sequence[str]) -> list[ExecutionView]:
+    """The tests that stand in a notebook and that it ended before; as in a JUnit file, by their names."""
+    if executed is None or not reached or not executed.is_file():
+        return []
+    left = [name for name in words_in(executed).names if name not in reached and "${" not in name]
+    return [ExecutionView(name, "not_run", "", 0.0) for name in left]
 
 
 def _status(test: Mapping[str, Any]) -> str:

@@ -271,13 +271,16 @@ def _attempt(attempt: AttemptView, count: int, *, opened: bool) -> str:
 def _execution(execution: ExecutionView, count: int) -> str:
     """One test of a notebook; its name is told where there are several."""
     inner = _strip(execution.steps) + _table(execution.steps)
+    if execution.status == "not_run":
+        inner = '<p class="none">The notebook ended before this test began.</p>'
     if count == 1:
         return inner
     message = f'<span class="reason">{_text(execution.message, 300)}</span>' if execution.message else ""
+    took = _text(_word(execution.status)) if execution.status == "not_run" else duration(execution.duration_ms)
     return (
         f'<section class="execution {_text(execution.status)}"><h3>{_mark(execution.status)}'
         f"<span>{_text(execution.name, 200)}{message}</span>"
-        f'<span class="time">{duration(execution.duration_ms)}</span></h3>{inner}</section>'
+        f'<span class="time">{took}</span></h3>{inner}</section>'
     )
 
 
@@ -287,9 +290,10 @@ def _why(attempt: AttemptView) -> str:
         return ""
     broken = [step for step in attempt.steps if step.status in BAD]
     picture = next((step.picture for step in reversed(broken) if step.picture), None)
-    where = (
-        f'<p class="at">at step {broken[-1].ordinal}, <code>{_text(broken[-1].name, 200)}</code></p>' if broken else ""
-    )
+    several = [e.name for e in attempt.executions if broken and broken[-1] in e.steps and len(attempt.executions) > 1]
+    where = "".join(f"in {_text(name, 200)}, " for name in several)
+    if broken:
+        where = f'<p class="at">{where}at step {broken[-1].ordinal}, <code>{_text(broken[-1].name, 200)}</code></p>'
     trace = "\n".join(_more(attempt.trace, attempt.message))
     shown = f'<pre tabindex="0">{_text(trace, 8000)}</pre>' if trace.strip() else ""
     page_at = f'<p class="at">on {_text(broken[-1].url, 200)}</p>' if broken and broken[-1].url else ""

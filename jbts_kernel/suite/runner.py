@@ -128,33 +128,36 @@ def run(
 
         suite.cluster = Cluster(dask, home, run_id, environ, warm=warms)
     account.begin()
-    try:
-        with contextlib.ExitStack() as stack:
-            if suite.cluster is not None:
-                stack.enter_context(suite.cluster)
-                workers = suite.cluster.size
-            elif warms:
-                said = suite.folder_of_run / "forkserver.log"
-                suite.warmth = stack.enter_context(warm(home, environ, cases, workers, said))
-            stack.enter_context(asked.on_signals())
-            stack.enter_context(suite.watch)
-            progress.begin(run_id, cases, workers)
-            results = suite.work(cases, workers)
-            if suite.cluster is not None:
-                account.notes += suite.cluster.moved()
-        result = SuiteResult(
-            run_id=run_id,
-            home=home,
-            results=results,
-            started_at=started_at,
-            duration_ms=(time.perf_counter() - began) * 1000,
-            interrupted=asked.level > 0,
-            parameters=parameters,
-        )
-        account.end(result)
-    finally:
-        log.close()
-    result = account.kept(result, junit=junit, report=report, allure=allure)
+    with contextlib.ExitStack() as warmed, ThreadPoolExecutor(1, thread_name_prefix="jbts-ending") as beside:
+        try:
+            with contextlib.ExitStack() as stack:
+                if suite.cluster is not None:
+                    stack.enter_context(suite.cluster)
+                    workers = suite.cluster.size
+                elif warms:
+                    said = suite.folder_of_run / "forkserver.log"
+                    suite.warmth = warmed.enter_context(warm(home, environ, cases, workers, said))
+                stack.enter_context(asked.on_signals())
+                stack.enter_context(suite.watch)
+                progress.begin(run_id, cases, workers)
+                results = suite.work(cases, workers)
+                if suite.cluster is not None:
+                    account.notes += suite.cluster.moved()
+            result = SuiteResult(
+                run_id=run_id,
+                home=home,
+                results=results,
+                started_at=started_at,
+                duration_ms=(time.perf_counter() - began) * 1000,
+                interrupted=asked.level > 0,
+                parameters=parameters,
+            )
+            account.end(result)
+        finally:
+            log.close()
+        ended = beside.submit(warmed.close)  # browsers take a moment to end, in which the results are published
+        result = account.kept(result, junit=junit, report=report, allure=allure)
+        ended.result()
     progress.finish(result)
     return result
 

@@ -188,10 +188,15 @@ class Words:
 
 
 def words_of(case: Case) -> Words:
+    """The names and tags that stand in the cells of a case's notebook."""
+    return words_in(case.path)
+
+
+def words_in(notebook: Path) -> Words:
     """The names and tags that stand in a notebook's cells, read as text: it is not run for that."""
     names: list[str] = []
     found: list[str] = []
-    for source, labels_of_cell in _code(case.path):
+    for source, labels_of_cell in _code(notebook):
         found += [str(tag) for tag in labels_of_cell if tag not in OF_CELLS]
         for line in source.splitlines():
             if line.startswith("%test "):

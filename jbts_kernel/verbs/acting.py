@@ -11,7 +11,7 @@ from ..errors import NotActionable, StepProblem, Unsupported
 from ..grammar import Input, Locator, Names, clip, nearest
 from ..models import Box
 from ..stage import Stage
-from .registry import verb
+from .registry import EDITABLE, ENABLED, FOCUSED, POINTED, PRESSED, VISIBLE, verb
 
 BY_VALUE = frozenset(("date", "time", "datetime-local", "month", "week", "color", "range"))
 FORMS = {
@@ -37,7 +37,7 @@ def _press_point(found: Found) -> tuple[float, float]:
     return found.point
 
 
-@verb("click", "click")
+@verb("click", "click", also="tap dblclick", needs=PRESSED)
 def click(
     stage: Stage,
     locator: Locator,
@@ -57,7 +57,7 @@ def click(
         modifier: keys to hold, like ctrl,shift
         at: where, from the element's top left corner, like 12,30
     """
-    found = stage.find(locator, "enabled", "point", at=point(at) if at else None)
+    found = stage.find(locator, at=point(at) if at else None)
     button = gestures.BUTTONS["right" if right else "middle" if middle else "left"]
     x, y = _press_point(found)
     once = [gestures.down(button), gestures.up(button)]
@@ -67,7 +67,7 @@ def click(
 
 def _text_field(stage: Stage, locator: str) -> Found:
     """Something that takes text, ready to take it."""
-    found = stage.find(locator, "enabled", "editable")
+    found = stage.find(locator)
     if found.kind == "select":
         raise StepProblem(f"{clip(locator)} is a select; choose with %select {clip(locator)} LABEL")
     if found.kind == "input" and found.type in NO_TEXT:
@@ -76,7 +76,7 @@ def _text_field(stage: Stage, locator: str) -> Found:
     return found
 
 
-@verb("type", "type")
+@verb("type", "type", also="fill input write send_keys", needs=EDITABLE)
 def type_(
     stage: Stage,
     locator: Locator,
@@ -136,7 +136,7 @@ def _keyed(stage: Stage, found: Found, focused: dict[str, Any], text: str, appen
     return True
 
 
-@verb("clear", "type")
+@verb("clear", "type", needs=EDITABLE)
 def clear(stage: Stage, locator: Locator) -> None:
     """Empty a field."""
     found = _text_field(stage, locator)
@@ -146,19 +146,19 @@ def clear(stage: Stage, locator: Locator) -> None:
         gestures.press(stage.session, gestures.chord("Delete"))
 
 
-@verb("press", "press")
+@verb("press", "press", also="key send_key", needs=FOCUSED)
 def press(stage: Stage, keys: Input, locator: Locator | None = None) -> None:
     """Press keys, on an element or on whatever has the focus: Enter, Control+A, Shift+Tab."""
     chord = gestures.chord(keys)
     if locator is not None:
-        stage.find(locator, "enabled", "focus")
+        stage.find(locator)
     gestures.press(stage.session, chord)
 
 
-@verb("focus", "press")
+@verb("focus", "press", needs=FOCUSED)
 def focus(stage: Stage, locator: Locator) -> None:
     """Give an element the keyboard focus."""
-    stage.find(locator, "enabled", "focus")
+    stage.find(locator)
 
 
 @verb("blur", "press")
@@ -168,7 +168,7 @@ def blur(stage: Stage) -> None:
 
 
 def _options(stage: Stage, locator: str) -> tuple[Found, dict[str, Any]]:
-    found, answer = stage.on(locator, "options", "enabled")
+    found, answer = stage.on(locator, "options")
     if found.kind != "select":
         raise StepProblem(f"{clip(locator)} is a {found.kind}, not a select; open it and %click the choice")
     return found, answer
@@ -205,7 +205,7 @@ def _indexes(stage: Stage, locator: str, wanted: tuple[str, ...]) -> tuple[Found
             raise NotActionable(f"{clip(locator)} has no option {clip(missing)!r}; {listed}")
 
 
-@verb("select", "select")
+@verb("select", "select", also="choose select_option", needs=ENABLED)
 def select(stage: Stage, locator: Locator, *choices: Input) -> None:
     """Choose options of a select: by label, value=V or index=N. Exactly these are selected afterwards.
 
@@ -218,7 +218,7 @@ def select(stage: Stage, locator: Locator, *choices: Input) -> None:
     stage.ask("select", el=found.element, indexes=indexes, mode="set")
 
 
-@verb("deselect", "select")
+@verb("deselect", "select", needs=ENABLED)
 def deselect(stage: Stage, locator: Locator, *choices: Input) -> None:
     """Remove options of a multiple select; without a choice, all of them."""
     found, indexes = _indexes(stage, locator, choices)
@@ -234,13 +234,13 @@ def deselect(stage: Stage, locator: Locator, *choices: Input) -> None:
     stage.ask("select", el=found.element, indexes=keep, mode="set")
 
 
-@verb("tick", "click")
+@verb("tick", "click", also="check", needs=PRESSED)
 def tick(stage: Stage, locator: Locator) -> None:
     """Tick a checkbox or choose a radio button; nothing happens if it is ticked already."""
     _set_checked(stage, locator, True)
 
 
-@verb("untick", "click")
+@verb("untick", "click", also="uncheck", needs=PRESSED)
 def untick(stage: Stage, locator: Locator) -> None:
     """Untick a checkbox; nothing happens if it is not ticked."""
     _set_checked(stage, locator, False)
@@ -248,7 +248,7 @@ def untick(stage: Stage, locator: Locator) -> None:
 
 def _set_checked(stage: Stage, locator: str, wanted: bool) -> None:
     while True:
-        found = stage.find(locator, "enabled", "point", tick=True)
+        found = stage.find(locator, tick=True)
         answer = stage.ask("read", el=found.element, what="checked")
         if stage.fresh(answer):
             break
@@ -266,18 +266,18 @@ def _set_checked(stage: Stage, locator: str, wanted: bool) -> None:
     stage.condition(locator, "checked" if wanted else "unchecked", failure=NotActionable)
 
 
-@verb("hover", "hover")
+@verb("hover", "hover", also="mouseover move_to", needs=POINTED)
 def hover(stage: Stage, locator: Locator, *, at: str | None = None) -> None:
     """Move the pointer over an element.
 
     Args:
         at: where, from the element's top left corner, like 12,30
     """
-    x, y = _press_point(stage.find(locator, "point", at=point(at) if at else None))
+    x, y = _press_point(stage.find(locator, at=point(at) if at else None))
     gestures.pointer(stage.session, [gestures.move(x, y)])
 
 
-@verb("drag", "drag")
+@verb("drag", "drag", also="drag_and_drop drag_to", needs=POINTED)
 def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: str | None = None) -> None:
     """Drag an element onto another, or by a distance.
 
@@ -286,7 +286,7 @@ def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: st
     """
     if by is None and target is None:
         raise StepProblem("%drag needs where to: %drag FROM TO, or %drag FROM --by dx,dy")
-    grabbed = stage.find(source, "point")
+    grabbed = stage.find(source)
     start = _press_point(grabbed)
     browser = stage.session.browser
     if not browser.drops and stage.ask("read", el=grabbed.element, what="draggable").get("value"):
@@ -298,15 +298,15 @@ def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: st
         dx, dy = point(by or "")
         end = (start[0] + dx, start[1] + dy)
     else:
-        end = _press_point(stage.find(target, "point"))
+        end = _press_point(stage.find(target))
         now = stage.ask("probe", el=grabbed.element).get("box")
         if now is None or Box(**now) != grabbed.box:  # the way to the target scrolls: press first, then go
-            seen = _press_point(stage.find(source, "point"))
+            seen = _press_point(stage.find(source))
             gestures.pointer(
                 stage.session, [gestures.move(*seen), gestures.down(), *_path(seen, (seen[0] + 9, seen[1]))]
             )
             try:
-                end = _press_point(stage.find(target, "point"))
+                end = _press_point(stage.find(target))
             except StepProblem:
                 gestures.pointer(stage.session, [gestures.up()])
                 raise
@@ -335,7 +335,7 @@ def mouse(stage: Stage, action: Literal["down", "up", "move"], position: str | N
     gestures.pointer(stage.session, [gestures.move(x, y), *steps])
 
 
-@verb("scroll", "scroll")
+@verb("scroll", "scroll", also="scroll_to scroll_into_view", needs=VISIBLE)
 def scroll(stage: Stage, target: Locator) -> None:
     """Scroll to an element, to top, to bottom, or to a position x,y of the document."""
     if target in ("top", "bottom"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import display
 from ..errors import JBTSError, StepProblem, UsageProblem
 from ..grammar import Chart, Names, Rest, clip
 from .registry import VERBS, command
@@ -71,7 +70,7 @@ def endtest(bench: Workbench) -> Any:
     return bench.tell(f"test {name!r} {status}", tone=status)
 
 
-@command("browser")
+@command("browser", also="chrome firefox driver")
 def browser(
     bench: Workbench,
     browser_name: str | None = None,
@@ -188,7 +187,9 @@ def browsers(bench: Workbench) -> Any:
 @command("health")
 def health(bench: Workbench) -> Any:
     """Say whether browsers, log, store and hub are well."""
-    return bench.tabulate(("part", "state", "detail"), bench.health())
+    from ..attended import show_health
+
+    return show_health(bench)
 
 
 @command("secret")
@@ -213,22 +214,32 @@ def secret(
 
 
 @command("accept")
-def accept(bench: Workbench, snapshot: str | None = None) -> Any:
+def accept(bench: Workbench, snapshot: str | None = None, *, review: bool = False) -> Any:
     """Make snapshots that differed the baseline: one by its name, or all that wait.
+
+    With --review nothing is accepted: what waits is shown, expected and actual and what is different, each with a
+    button that accepts it.
 
     Args:
         snapshot: its name, or a glob
+        review: look at them first
     """
+    from ..attended import show_review
     from ..baselines import accept as take
+    from ..review import accepted
+
+    if review:
+        return show_review(bench, snapshot)
 
     taken = take(bench.home, snapshot)
     if not taken:
         return bench.tell("no snapshot waits to be accepted")
+    accepted(bench, taken)
     names = ", ".join(bench.baselines.told(one.baseline) for one in taken)
     return bench.tell(f"{len(taken)} baseline{'' if len(taken) == 1 else 's'} accepted", detail=names)
 
 
-@command("query", body="sql")
+@command("query", body="sql", also="sql")
 def query(
     bench: Workbench, sql: Rest, *, limit: int | None = None, chart: Chart | None = None, arrow: bool = False
 ) -> Any:
@@ -269,9 +280,9 @@ def dashboard(bench: Workbench, *, days: int = 14) -> Any:
     Args:
         days: how many days back
     """
-    from ..dashboard import dashboard as draw
+    from ..attended import show_dashboard
 
-    bench.emit(draw(bench.results, days=days))
+    show_dashboard(bench, days)
 
 
 @command("workbench")
@@ -295,6 +306,8 @@ def events(
 ) -> Any:
     """Start, stop or ask the event broadcast; tail N shows the last events; url is for a client and a browser.
 
+    In JupyterLab the list of tail goes on while tests run, here or in other kernels of the project.
+
     Args:
         action: what to do
         number: how many events tail shows
@@ -309,23 +322,21 @@ def events(
         bench.tell(f"live page: {bench.events.page()}")
         return bench.events.url()
     if action == "tail":
-        found = bench.events.tail(number)
-        rows = [
-            (
-                e.get("timestamp"),
-                e.get("event_type"),
-                (e.get("data") or {}).get("name") or (e.get("data") or {}).get("test_name"),
-                (e.get("data") or {}).get("status"),
-            )
-            for e in found
-        ]
-        return bench.tabulate(("time", "event", "of", "status"), rows, empty="no events yet")
+        from ..attended import show_events
+
+        return show_events(bench, number)
     return bench.tell(f"the hub is {bench.events.status()}")
 
 
 @command("jbts")
 def jbts(bench: Workbench) -> Any:
     """What is running where, and every verb."""
+    from ..answers import Shown
+    from ..attended import show_health
+    from ..verb_help import overview
+    from .reference import CHAPTERS
+
+    bench.emit(show_health(bench)._repr_mimebundle_())
     rows = [(f"%{s.verb}", s.summary, "command" if s.command else s.step_type) for s in VERBS.values()]
-    bench.emit(display.table(("part", "state", "detail"), bench.health()))
-    return bench.tabulate(("verb", "does", "kind"), rows)
+    bundle = overview([(title, [VERBS[name] for name in names]) for title, names in CHAPTERS])
+    return Shown(bundle, ("verb", "does", "kind"), rows)

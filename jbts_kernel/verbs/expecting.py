@@ -42,7 +42,7 @@ def url_pattern(glob: str, base_url: str = "") -> str:
     return glob_pattern(glob)
 
 
-@verb("expect", "assert")
+@verb("expect", "assert", also="assert should verify title")
 def expect(
     stage: Stage,
     target: Locator,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ..browser import input as gestures
 from ..browser.engine import Download
-from ..errors import ElementNotFound, NotActionable, StepProblem, StepTimeout
+from ..errors import NotActionable, StepProblem, StepTimeout
 from ..grammar import Locator, clip
 from ..grammar import Path as PathWord
 from ..stage import Stage
-from .registry import verb
+from .registry import PRESENT, PRESSED, verb
 
 
-@verb("upload", "upload")
+@verb("upload", "upload", also="attach set_input_files choose_file", needs=PRESENT)
 def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
     """Choose files in a file input.
 
@@ -26,7 +26,7 @@ def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
     for path in paths:
         if not path.is_file():
             raise StepProblem(f"there is no file {path}")
-    element = stage.condition(locator, "present", failure=ElementNotFound)["el"]
+    element = stage.there(locator)
     if element.tag_name != "input" or element.get_attribute("type") != "file":
         raise NotActionable(f"{clip(locator)} is not a file input; name the <input type=file> itself, it may be hidden")
     if len(paths) > 1 and element.get_attribute("multiple") is None:
@@ -34,7 +34,7 @@ def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
     stage.session.choose(element, paths)
 
 
-@verb("download", "custom")
+@verb("download", "custom", needs=PRESSED)
 def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> Path:
     """Click something that downloads, wait for the file, and return its path.
 
@@ -44,7 +44,7 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
     session = stage.session
     assert session.downloads is not None, "every session has a download folder"
     session.browser.need("downloads")
-    found = stage.find(locator, "enabled", "point")
+    found = stage.find(locator)
     known = session.files().keys()
     assert found.point is not None
     gestures.pointer(session, [gestures.move(*found.point), gestures.down(), gestures.up()])

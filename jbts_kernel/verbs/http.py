@@ -45,7 +45,7 @@ class Answer:
             ) from None
 
 
-@verb("request", "request", body="body")
+@verb("request", "request", also="http api fetch", body="body")
 def request(
     stage: Stage,
     method: str,

@@ -20,7 +20,7 @@ LARGEST = 20_000_000
 _INSTEAD = "use chrome, chromium or edge, or let the test's own server answer"
 
 
-@verb("mock", "custom")
+@verb("mock", "custom", also="route intercept")
 def mock(
     stage: Stage,
     glob: Input | None = None,

@@ -82,7 +82,7 @@ def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
         actionability.wait_loaded(stage.session, stage.deadline)
 
 
-@verb("navigate", "navigate")
+@verb("navigate", "navigate", also="goto go open visit get url")
 def navigate(
     stage: Stage,
     url: Input,
@@ -135,7 +135,7 @@ def navigate(
         raise ExpectationFailed(f"expected HTTP status {expect_status} from {clip(full)}; it answered {got}")
 
 
-@verb("back", "navigate")
+@verb("back", "navigate", also="go_back")
 def back(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
     """Go back one page in this tab's history.
 
@@ -145,7 +145,7 @@ def back(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
     arrive(stage, stage.driver.back, wait, "the page before")
 
 
-@verb("forward", "navigate")
+@verb("forward", "navigate", also="go_forward")
 def forward(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
     """Go forward one page in this tab's history.
 
@@ -155,7 +155,7 @@ def forward(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
     arrive(stage, stage.driver.forward, wait, "the next page")
 
 
-@verb("reload", "navigate")
+@verb("reload", "navigate", also="refresh")
 def reload(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
     """Load the current page again.
 

@@ -8,10 +8,10 @@ from ..browser.launch import parse_viewport
 from ..errors import ConfigProblem, StepProblem, StepTimeout, TabGone
 from ..grammar import Input, Locator, clip
 from ..stage import Stage
-from .registry import verb
+from .registry import VISIBLE, verb
 
 
-@verb("frame", "frame")
+@verb("frame", "frame", also="iframe switch_to", needs=VISIBLE)
 def frame(stage: Stage, target: Locator) -> None:
     """Go into an iframe; main leaves all frames, parent leaves this one.
 
@@ -32,7 +32,7 @@ def frame(stage: Stage, target: Locator) -> None:
     session.place_frame()
 
 
-@verb("tab", "tab")
+@verb("tab", "tab", also="page switch_tab")
 def tab(stage: Stage, which: Input) -> None:
     """Go to a tab: new, a number from 0, title:TEXT, or close the current one.
 
@@ -83,7 +83,7 @@ def tabs(stage: Stage) -> list[dict[str, object]]:
     ]
 
 
-@verb("window", "custom")
+@verb("window", "custom", also="viewport resize")
 def window(stage: Stage, size: Input) -> None:
     """Give the page another viewport, like 390x844.
 
@@ -97,7 +97,7 @@ def window(stage: Stage, size: Input) -> None:
     stage.session.resize(width, height)
 
 
-@verb("dialog", "dialog")
+@verb("dialog", "dialog", also="alert confirm prompt")
 def dialog(stage: Stage, action: Literal["accept", "dismiss", "answer"], answer: Input | None = None) -> str:
     """Answer an open alert, confirm or prompt; returns its text.
 

@@ -8,36 +8,35 @@ from typing import Any
 from ..browser import capture
 from ..browser.faults import dialog_open, first_line, transitional, translate
 from ..browser.locators import as_json
-from ..errors import ElementNotFound, ScriptFailed, StepProblem, TabGone
+from ..errors import ScriptFailed, StepProblem, TabGone
 from ..grammar import Cover, Locator, Rest, clip
 from ..stage import Stage
-from .registry import verb
+from .registry import PRESENT, VISIBLE, verb
 
 
 def _read(stage: Stage, locator: str, what: str, argument: str | None = None) -> Any:
-    """What the page script reads of an element: of a visible one for its text, of any for the rest."""
-    if what == "text":
+    """What the page script reads of an element, of a visible one where the verb needs that."""
+    if stage.needs != PRESENT:
         return stage.on(locator, "read", what=what, argument=argument)[1].get("value")
     while True:
-        element = stage.condition(locator, "present", failure=ElementNotFound).get("el")
-        answer = stage.ask("read", el=element, what=what, argument=argument)
+        answer = stage.ask("read", el=stage.there(locator), what=what, argument=argument)
         if stage.fresh(answer):
             return answer.get("value")
 
 
-@verb("text", "read")
+@verb("text", "read", also="get_text inner_text", needs=VISIBLE)
 def text(stage: Stage, locator: Locator) -> str:
     """The visible text of an element, white space folded; of a field, what it holds."""
     return str(_read(stage, locator, "text") or "")
 
 
-@verb("value", "read")
+@verb("value", "read", also="get_value input_value", needs=PRESENT)
 def value(stage: Stage, locator: Locator) -> str:
     """The value of a field."""
     return str(_read(stage, locator, "value") or "")
 
 
-@verb("attribute", "read")
+@verb("attribute", "read", also="get_attribute attr", needs=PRESENT)
 def attribute(stage: Stage, locator: Locator, attribute_name: str) -> str | None:
     """An attribute as the markup has it; None where there is none."""
     found = _read(stage, locator, "attribute", attribute_name)
@@ -53,7 +52,7 @@ def count(stage: Stage, locator: Locator) -> int:
             return int(answer["count"])
 
 
-@verb("table", "read")
+@verb("table", "read", needs=VISIBLE)
 def table(stage: Stage, locator: Locator) -> list[list[str]]:
     """A table as a list of rows, each a list of texts."""
     answer = stage.on(locator, "read", what="table")[1]
@@ -64,7 +63,7 @@ def table(stage: Stage, locator: Locator) -> list[list[str]]:
     return list(answer.get("value") or [])
 
 
-@verb("options", "read")
+@verb("options", "read", needs=VISIBLE)
 def options(stage: Stage, locator: Locator) -> list[str]:
     """The labels of a select's options."""
     found, answer = stage.on(locator, "options")
@@ -81,7 +80,7 @@ def _parses(stage: Stage, body: str) -> bool:
     return session.parses(body, max(1, stage.deadline.left))
 
 
-@verb("evaluate", "evaluate", body="script")
+@verb("evaluate", "evaluate", also="js script execute eval execute_script", body="script")
 def evaluate(stage: Stage, script: Rest) -> Any:
     """Run JavaScript in the page and return its value; an expression, or a body that has return.
 
@@ -109,7 +108,7 @@ def evaluate(stage: Stage, script: Rest) -> Any:
         raise translate(error, stage.deadline.seconds, stage.session.dialog) from error
 
 
-@verb("screenshot", "screenshot")
+@verb("screenshot", "screenshot", also="picture snap shot", needs=VISIBLE)
 def screenshot(
     stage: Stage,
     locator: Locator | None = None,

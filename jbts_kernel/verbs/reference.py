@@ -1,17 +1,26 @@
 """The reference of every verb, written from the registry.
 
-``python -m jbts_kernel.verbs.reference`` rewrites ``docs/verbs.md`` and the table in ``README.md``;
-a test compares both with what it would write.
+``python -m jbts_kernel.verbs.reference`` rewrites ``docs/verbs.md`` and the tables in ``README.md`` and
+``docs/waiting.md``; a test compares them with what it would write.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..grammar import COMMON_ABOUT, Signature, common_options
 from . import VERBS
 
 BEGIN, END = "<!-- verbs: made by python -m jbts_kernel.verbs.reference -->", "<!-- /verbs -->"
+_STATES = {
+    "present": "visible or not",
+    "visible": "visible",
+    "enabled": "enabled",
+    "editable": "editable",
+    "focus": "able to take the keyboard focus",
+    "point": "at rest, in view, and not covered where the pointer goes",
+}
 
 CHAPTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Going somewhere", ("navigate", "back", "forward", "reload", "frame", "tab", "tabs", "window")),
@@ -75,17 +84,35 @@ def document() -> str:
     return "\n".join(parts) + "\n"
 
 
-def with_table(text: str) -> str:
+def needs_table() -> str:
+    """What each verb's element must be, a line for the verbs that need the same."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for _, verbs in CHAPTERS:
+        for verb in verbs:
+            alike.setdefault(VERBS[verb].needs, []).append(_code(verb))
+    lines = ["| step | waits until its element is |", "| --- | --- |"]
+    for needs, names in alike.items():
+        if needs:
+            states = [_STATES[need] for need in needs]
+            if len(states) > 1:  # the page script asks for it wherever something is done to an element
+                states.insert(1, "not inert")
+            lines.append(f"| {', '.join(names)} | {', '.join(('there', 'alone', *states))} |")
+    return "\n".join(lines)
+
+
+def with_table(text: str, made: Callable[[], str] = table) -> str:
     """A document with the table between its marks made anew."""
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{made()}\n{END}{tail}"
 
 
 def main(root: Path) -> None:
     (root / "docs" / "verbs.md").write_text(document(), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    waiting = root / "docs" / "waiting.md"
+    waiting.write_text(with_table(waiting.read_text(encoding="utf-8"), needs_table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ..errors import ExpectationFailed, ScriptFailed, StepProblem
 from ..grammar import Cover, Expected, Input, Locator, Path, clip
 from ..models import Analysis, ConsoleMessage, NetworkRequest
 from ..stage import Stage
-from .registry import verb
+from .registry import VISIBLE, verb
 
 if TYPE_CHECKING:
     from ..browser.engine import Session
@@ -103,7 +103,7 @@ def take(stage: Stage, element: Any = None, *, full_page: bool = False) -> Pictu
     return Picture(png, *corner, min(width, size[0] / scale), min(height, size[1] / scale), scale)
 
 
-@verb("analyze", "analyze")
+@verb("analyze", "analyze", needs=VISIBLE)
 def analyze(
     stage: Stage,
     kind: Literal["general", "error", "ui_validation"] = "general",

@@ -14,7 +14,7 @@ from .expecting import url_pattern
 from .registry import verb
 
 
-@verb("wait", "wait")
+@verb("wait", "wait", also="sleep wait_for pause")
 def wait(
     stage: Stage,
     target: Locator | None = None,

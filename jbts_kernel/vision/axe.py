@@ -14,12 +14,15 @@ from .looking import Page, source
 
 PACKAGE = "selenium-axe-python"
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+MORE = ("tabindex", "empty-heading", "target-size")
+"""Rules beyond these levels that only speak where a person is in trouble: an order of tabs that jumps, a heading
+without words, a control too small to hit."""
 _LABELS = frozenset(("label", "select-name", "aria-input-field-name", "form-field-multiple-labels"))
 _UNDECIDED = frozenset(
     (
         "color-contrast", "frame-tested", "video-caption", "no-autoplay-audio", "link-in-text-block", "bypass",
         "skip-link", "css-orientation-lock", "aria-valid-attr-value", "target-size", "hidden-content",
-        "aria-prohibited-attr",
+        "aria-prohibited-attr", "th-has-data-cells",
     )
 )  # fmt: skip
 """Rules whose "cannot tell" says nothing about the page; contrast is measured in the picture instead."""
@@ -45,7 +48,7 @@ def _installed() -> bool:
 
 def run(page: Page, scope: Any = None) -> dict[str, Any]:
     """axe's violations and what it could not decide, each with its elements."""
-    answer = page.script(script(), "axe", {"tags": TAGS, "el": scope})
+    answer = page.script(script(), "axe", {"tags": TAGS, "rules": MORE, "el": scope})
     if "violations" not in answer:
         raise ScriptFailed(f"axe-core could not look at the page: {answer.get('failed')}")
     return answer

@@ -55,7 +55,7 @@ def source(*names: str) -> str:
 
 def ask(page: Page, command: str, **arguments: Any) -> dict[str, Any]:
     """One answer of the page. Raises :class:`ScriptFailed`."""
-    names = ("dom", "settle", "geometry", "words", "look")
+    names = ("dom", "settle", "geometry", "parts", "words", "values", "look")
     answer = page.script(source(*names), command, arguments)
     if answer.get("failed"):
         raise ScriptFailed(f"the page could not be looked at: {answer['failed']}")

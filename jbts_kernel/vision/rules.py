@@ -48,7 +48,7 @@ _ALL = (
         "serious",
         "dom",
         finds="A program's error or a sentence that something failed stands on the page.",
-        passes="Code samples, prose about errors, headings of articles, questions, links, hidden messages.",
+        passes="Code samples, prose and reports about errors, headings of articles, questions, links, hidden messages.",
     ),
     Rule(
         "blank",
@@ -140,8 +140,8 @@ _ALL = (
         "covered",
         "serious",
         "dom",
-        finds="A control lies under something else and cannot be pressed.",
-        passes="Dialogs, menus, bars that go away by scrolling or closing, labels, controls turned off.",
+        finds="A control lies under something else, also under a bar that stays, and cannot be pressed.",
+        passes="Dialogs, menus, what scrolling brings out, links under a bar that closes, labels, controls turned off.",
     ),
     Rule(
         "spinner",
@@ -156,7 +156,7 @@ _ALL = (
         "encoding",
         "serious",
         "dom",
-        finds="Text in a wrong encoding: mojibake, replacement characters, entities, tags and escapes shown as such.",
+        finds="Text in a wrong encoding: mojibake, replacement characters, entities, tags, Markdown, escapes as such.",
         passes="Code samples, quotes, other languages.",
     ),
     Rule(
@@ -165,17 +165,95 @@ _ALL = (
         "serious",
         "dom",
         finds=(
-            "A value was never filled in: {{x}}, [object Object], undefined, NaN, null, Invalid Date, a "
-            "translation's key."
+            "A value was never filled in: {{x}}, [FIRST_NAME], [object Object], undefined, NaN, null, Invalid Date, a "
+            "translation's key, bare JSON."
         ),
         passes="Code samples, pages about such values, quotes, prose in which such a word means something.",
+    ),
+    Rule(
+        "lost-content",
+        "clipped_text",
+        "serious",
+        "dom",
+        finds="Text or controls in a box without height, or below the edge of one that cannot be scrolled.",
+        passes="Closed parts that something opens, teasers, slides, moved and placed things.",
+    ),
+    Rule(
+        "under-bar",
+        "covered",
+        "serious",
+        "dom",
+        finds="Text under a bar fixed to the top of the window, or the addressed heading under a sticky one.",
+        passes="What scrolling brings out, skip links, dialogs, a bar that hides nothing.",
+    ),
+    Rule(
+        "tiny-text",
+        "layout",
+        "moderate",
+        "dom",
+        finds="A sentence in letters smaller than 6 px.",
+        passes="Drawings, raised and lowered signs, scaled previews.",
+    ),
+    Rule(
+        "empty",
+        "blank",
+        "moderate",
+        "dom",
+        finds="A choice without choices, a table without rows, a heading over a list or part with nothing in it.",
+        passes="An empty state that says so, fields turned off or waiting for another choice, live regions.",
+    ),
+    Rule(
+        "missing-glyph",
+        "encoding",
+        "serious",
+        "dom",
+        finds="A sign of an icon font that is drawn as an empty box, or as its name.",
+        passes="Icon fonts that are there, pictures, signs every font has.",
+    ),
+    Rule(
+        "impossible-value",
+        "content",
+        "serious",
+        "dom",
+        finds=(
+            "A price or quantity below zero, a saving of more than 100 %, a day there is not, 1 January 1970, a time "
+            "as a bare number, a record twice in its table."
+        ),
+        passes="Refunds, discounts, credits and balances, temperatures, numbers that are names, history, birthdays.",
+    ),
+    Rule(
+        "no-submit",
+        "content",
+        "moderate",
+        "dom",
+        finds="A form with several fields to fill in and nothing to send it with.",
+        passes="Searches, a single field, a button or link in or beside it.",
+    ),
+    Rule(
+        "duplicate-id",
+        "accessibility",
+        "minor",
+        "dom",
+        finds="Two elements that are seen have the same id.",
+        passes="Ids inside drawings, elements that are not drawn.",
+    ),
+    Rule(
+        "heading-order",
+        "accessibility",
+        "minor",
+        "dom",
+        finds="A heading stands three levels below the one before it.",
+        passes="A level left out, headings that are not drawn.",
     ),
     Rule(
         "axe",
         "accessibility",
         "serious",
         "axe",
-        finds="A rule of axe-core for WCAG 2.1 A and AA is broken; the severity is axe's own.",
+        finds=(
+            "A rule of axe-core for WCAG 2.1 A and AA is broken, or an order of tabs, an empty heading or a control "
+            "smaller than 18 px; the severity is axe's own."
+        ),
         passes="What axe cannot decide is minor; contrast it cannot decide is measured in the picture.",
     ),
     Rule(

@@ -106,10 +106,15 @@ def test_an_address_without_a_host_needs_base_url(trial: Trial) -> None:
 
 
 def test_a_server_that_is_not_there(trial: Trial) -> None:
-    """A refused and a dropped connection are told apart."""
+    """A refused and a dropped connection are told apart; the same request again is counted, not listed."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         trial.fails(f"navigate http://127.0.0.1:{taken.getsockname()[1]}/", "NavigationFailed", "connection refused")
+        (asked,) = {(q.url, q.text) for q in trial.last.requests}
+        often = len(trial.last.requests)  # the browser tries by itself, too
+        line = f"GET {asked[0]} {asked[1]}" + (f" \u00d7{often}" if often > 1 else "")
+        for shown in (trial.card().text, trial.card().plain):
+            assert line in shown and shown.count(asked[1]) == 1
     trial.fails("navigate /drop", "NavigationFailed", "without an answer")
     trial("navigate /buttons.html")
 

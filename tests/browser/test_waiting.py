@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jbts_kernel.errors import StepFailed
+from jbts_kernel.verbs import VERBS
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
 
@@ -59,6 +62,21 @@ def test_a_press_goes_through_no_cover(trial: Trial) -> None:
     trial("click #covered --at 2,2 --optional --timeout 0.1")
     assert trial.last.status == "skipped"
     assert trial.js("said.textContent") == ""
+
+
+def test_every_verb_waits_for_what_it_needs(trial: Trial) -> None:
+    """What the registry says a verb's element must be is what the step looks for."""
+    trial.open("<h1>nothing else</h1>")
+    trial.bench.settings.screenshots = "never"
+    words = {"drag": "#a #b", "press": "Enter #a", "type": "#a x", "select": "#a x", "attribute": "#a id"}
+    for name, signature in VERBS.items():
+        if signature.needs:
+            line = f"{name} {words.get(name, '#a')}" + (f" {__file__}" if name == "upload" else "")
+            with pytest.raises(StepFailed, match="ElementNotFound"):
+                trial(f"{line} --timeout 0")
+            wishes = [{"point": "at rest, in view and not covered"}.get(need, need) for need in signature.needs]
+            looking = "expecting #a present" if wishes == ["present"] else f"looking for #a: {', '.join(wishes)}"
+            assert looking in "\n".join(trial.last.tried), name
 
 
 # ---- late ---------------------------------------------------------------------------------------

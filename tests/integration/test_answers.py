@@ -168,11 +168,14 @@ def test_a_million_rows_are_one_page(sit: Sit, home: Path) -> None:
     found = sit()("query select i, i % 7 as m from range(1_000_000) t(i)")
     assert len(found) == 1_000_000
     assert len(found._repr_mimebundle_()["text/html"]) < 60_000
-    pager = Pager(found, {"text/html": "", "text/plain": ""})
-    pager.sort, pager.descending = 0, True
-    assert pager.rows[0] == ["999999", "0"]
-    pager.page = 19_999
-    assert pager.rows[-1][0] == "0"
+    pager = Pager(found)
+    press(pager, "sort", column=0)
+    press(pager, "sort", column=0)
+    assert pager.rows()[0] == [999_999, 0]
+    press(pager, "turn", page=19_999)
+    assert pager.rows()[-1][0] == 0
+    press(pager, "filter", value="77777")
+    assert pager.rows()[0][0] == 977_777
 
 
 # ---- the pager -----------------------------------------------------------------------------------
@@ -188,51 +191,68 @@ def pager() -> Pager:
             "mixed": [i if i % 2 else str(i) for i in range(120)],
         }
     )
-    return Pager(Answer(frame), {"text/html": "static", "text/plain": "static"})
+    return Pager(Answer(frame))
+
+
+def press(pager: Pager, do: str, **data: object) -> None:
+    """What the front end sends when somebody presses a control."""
+    pager._hear(None, {"do": do, **{name: str(value) for name, value in data.items()}}, [])
+
+
+def firsts(pager: Pager) -> list[Any]:
+    return [row[0] for row in pager.rows()]
 
 
 def test_pages_are_turned_and_bounded(pager: Pager) -> None:
     """Each page is its rows; a page that is none is the nearest there is."""
-    assert (pager.total, len(pager.rows), pager.rows[0][0]) == (120, 50, "0")
-    pager.page = 2
-    assert (len(pager.rows), pager.rows[0][0]) == (20, "100")
-    pager.page = 99
-    assert pager.rows[0][0] == "100"
-    pager.page = -5
-    assert pager.rows[0][0] == "0"
+    assert (len(pager.rows()), firsts(pager)[0], pager.last) == (50, 0, 2)
+    press(pager, "turn", page=2)
+    assert (len(pager.rows()), firsts(pager)[0]) == (20, 100)
+    for asked, first in ((99, 100), (-5, 0), ("1e9", 0), ("9" * 5000, 100)):
+        press(pager, "turn", page=asked)
+        assert firsts(pager)[0] == first
 
 
 def test_columns_are_sorted_both_ways(pager: Pager) -> None:
-    """Empty values come last either way, equal ones keep their order, mixed ones sort as text; -1 is as it came."""
-    pager.sort, pager.descending = 0, True
-    assert pager.rows[0][0] == "119"
-    pager.page = 2
-    assert pager.rows[-1][0] == ""
-    pager.sort, pager.descending = 1, False
-    assert pager.page == 0 and [row[0] for row in pager.rows[:3]] == ["0", "10.0", "20.0"]
-    pager.sort = 2
-    assert pager.rows[0][2] == "0"
-    pager.sort = -1
-    assert pager.rows[1][0] == "1"
-    pager.sort = 7
-    assert pager.rows[1][0] == "1"
+    """A press sorts up, then down, then as it came. Empty values come last either way, equal ones keep their order,
+    mixed ones sort as text; a column that is none is the last."""
+    press(pager, "sort", column=0)
+    assert firsts(pager)[0] == 0
+    press(pager, "sort", column=0)
+    assert firsts(pager)[0] == 119 and 'aria-sort="descending"' in pager.body()
+    press(pager, "turn", page=2)
+    assert firsts(pager)[-1] is None
+    press(pager, "sort", column=0)
+    assert firsts(pager)[:2] == [0, 1] and "descending" not in pager.body()
+    press(pager, "sort", column=1)
+    assert firsts(pager)[:3] == [0, 10, 20]
+    press(pager, "sort", column=99)
+    assert pager.rows()[0][2] == "0"
+
+
+def test_rows_are_filtered(pager: Pager) -> None:
+    """A text anywhere in a row, whatever its case, as itself and not as a pattern; it says how many there are."""
+    press(pager, "filter", value=" W7 ")
+    assert firsts(pager) == list(range(7, 120, 10)) and "12 of 120 rows" in pager.body()
+    press(pager, "filter", value="w.")
+    assert pager.rows() == [] and "no row holds that" in pager.body()
+    press(pager, "filter", value="")
+    assert len(pager.rows()) == 50
 
 
 def test_columns_of_one_name_are_shown_unsorted() -> None:
     """A join's two columns of one name are no error."""
-    frame = pandas.DataFrame([[2, 1], [1, 2]], columns=["a", "a"])
-    pager = Pager(Answer(frame), {})
-    pager.sort = 0
-    assert pager.rows == [["2", "1"], ["1", "2"]]
+    pager = Pager(Answer(pandas.DataFrame([[2, 1], [1, 2]], columns=["a", "a"])))
+    press(pager, "sort", column=0)
+    assert pager.rows() == [[2, 1], [1, 2]]
 
 
-def test_a_person_gets_the_pager_and_the_cell_keeps_the_page(sit: Sit, recorded: Path) -> None:
-    """In JupyterLab the answer is a widget with its plain twin beside; a run that nobody watches has the twin alone."""
-    live = sit(JPY_SESSION_NAME="/x.ipynb")("query from steps")._repr_mimebundle_()
-    live = live[0] if isinstance(live, tuple) else live
-    assert "application/vnd.jupyter.widget-view+json" in live and "<table>" in live["text/html"]
-    alone = sit(JBTS_MODE="suite", JPY_SESSION_NAME="/x.ipynb")("query from steps")._repr_mimebundle_()
-    assert set(alone) == {"text/html", "text/plain"}
+def test_what_is_no_control_does_nothing(pager: Pager) -> None:
+    """A front end's word is a name from our list, not of any method."""
+    before = pager.body()
+    for said in ({"do": "close"}, {"do": "_order"}, {"do": None}, {}, "turn", {"do": "turn", "page": {"x": 1}}):
+        pager._hear(None, said, [])
+    assert pager.body() == before
 
 
 # ---- charts --------------------------------------------------------------------------------------

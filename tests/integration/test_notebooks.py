@@ -1,4 +1,4 @@
-"""The example notebooks, run as their readers run them: plain papermill, the ``jbts`` kernel, a shop."""
+"""The example notebooks, run as their readers run them: a suite or plain papermill, the ``jbts`` kernel, a shop."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ from jbts_kernel.demo import Shop
 from jbts_kernel.log import Log
 from jbts_kernel.models import Event
 from jbts_kernel.store.queries import Results
+from jbts_kernel.suite.outcome import SuiteResult
+from jbts_kernel.suite.runner import run
 from jbts_kernel.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = [path for path in ALL if path.stem != "dashboard"]  # which tests nothing, and shows what others did
 RUN = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("notebooks")
 LONGEST = 200.0
 PASSWORDS = ("copper-pine", "oak-and-iron", "walnut-and-wool")
 
@@ -59,7 +62,7 @@ def jupyter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def papermill(jupyter_path: Path, shop: Shop, home: Path, tmp_path: Path) -> Any:
     """Runs a notebook against the shop, recording into ``home``."""
 
-    def run(notebook: Path) -> Ran:
+    def start(notebook: Path) -> Ran:
         out = tmp_path / "out.ipynb"
         command = ["papermill", str(notebook), str(out), "-p", "base_url", shop.url, "--no-progress-bar"]
         done = subprocess.run(
@@ -77,10 +80,9 @@ def papermill(jupyter_path: Path, shop: Shop, home: Path, tmp_path: Path) -> Any
             text=True,
             timeout=LONGEST,
         )
-        cells = json.loads(out.read_text(encoding="utf-8"))["cells"] if out.exists() else []
-        return Ran(done.returncode, done.stdout + done.stderr, {cell.get("id", ""): cell for cell in cells})
+        return Ran(done.returncode, done.stdout + done.stderr, executed(out) if out.exists() else {})
 
-    return run
+    return start
 
 
 def source(cell: dict[str, Any]) -> str:
@@ -224,32 +226,65 @@ def test_tour_shows_every_verb() -> None:
     assert used - {"load_ext"} == set(VERBS)
 
 
+@pytest.fixture(scope="module")
+def suite(jupyter_path: Path, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteResult]:
+    """All of them but the tour in one run, as CI runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(jupyter_path))
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        yield run(
+            [path for path in NOTEBOOKS if path.stem != "tour"],
+            home=tmp_path_factory.mktemp("suite") / ".jbts",
+            parameters={"base_url": shop.url},
+            environ={**os.environ, "PYTHONPATH": str(ROOT), "JBTS_BROADCASTER": "off"},
+            workers=2,
+        )
+
+
+def executed(path: Path) -> dict[str, dict[str, Any]]:
+    """The cells of a notebook that ran, by their ids."""
+    return {cell.get("id", ""): cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
+
+
+def passed(notebook: Path, cells: dict[str, dict[str, Any]], home: Path, shop: Shop) -> None:
+    """It ran from top to bottom, its tests are rows that say so, and no password is in any of it."""
+    assert all(isinstance(cells[cell["id"]]["execution_count"], int) for cell in code_cells(notebook))
+    results = Results(home)
+    asked = "select test_name, status, tags, notebook, base_url, browser, execution_id from executions"
+    rows = results.rows(f"{asked} where notebook like ? order by started_at", [f"%{notebook.name}"]).dicts()
+    assert {row["test_name"]: row["tags"] for row in rows} == declared(notebook)
+    for row in rows:
+        assert (row["status"], row["base_url"], row["browser"]) == ("passed", shop.url, "chrome"), row
+        asked = "select distinct status from steps where not optional and execution_id = ?"
+        assert results.rows(asked, [row["execution_id"]]).rows == (("passed",),)
+    shown = json.dumps([cell.get("outputs") for cell in cells.values()])
+    recorded = "".join(path.read_text(encoding="utf-8") for path in (home / "spool").iterdir())
+    assert [word for word in PASSWORDS if word in shown or word in recorded] == []
+
+
 class TestRuns:
     """What a run leaves behind: an executed notebook, rows, and no secret."""
 
     pytestmark = RUN
 
-    @each
-    def test_notebook_passes(self, notebook: Path, papermill: Any, home: Path, shop: Shop) -> None:
-        """Each notebook passes from top to bottom, its tests are rows that say so, and no password is in any of it."""
+    @pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path.stem != "tour"], ids=lambda p: p.stem)
+    def test_notebook_passes_in_a_suite(self, notebook: Path, suite: SuiteResult, shop: Shop) -> None:
+        """Each notebook passes in one run with the others, its browser lent."""
+        (case,) = [case for case in suite.results if case.case.path == notebook]
+        assert case.status == "passed", case.verdict.message
+        assert case.attempts[0].executed is not None
+        passed(notebook, executed(case.attempts[0].executed), suite.home, shop)
+
+    def test_the_tour_passes_under_plain_papermill(self, papermill: Any, home: Path, shop: Shop) -> None:
+        """The one with every verb in it, as its readers run it."""
+        notebook = ROOT / "notebooks" / "tour.ipynb"
         ran = papermill(notebook)
         assert ran.code == 0, ran.said[-4000:]
-        assert all(isinstance(ran.cells[cell["id"]]["execution_count"], int) for cell in code_cells(notebook))
-        results = Results(home)
-        rows = results.rows(
-            "select test_name, status, tags, notebook, base_url, browser from executions order by started_at"
-        ).dicts()
-        assert {row["test_name"]: row["tags"] for row in rows} == declared(notebook)
-        for row in rows:
-            about = (row["status"], row["notebook"], row["base_url"], row["browser"])
-            assert about == ("passed", notebook.name, shop.url, "chrome"), row
-        assert results.rows("select distinct status from steps where not optional").rows == (("passed",),)
-        (run,) = results.rows("select kind, status, parameters from runs").dicts()
-        assert (run["kind"], run["status"]) == ("papermill", "passed")
-        assert json.loads(run["parameters"]) == {"base_url": shop.url}
-        shown = json.dumps([cell.get("outputs") for cell in ran.cells.values()])
-        recorded = "".join(path.read_text(encoding="utf-8") for path in (home / "spool").iterdir())
-        assert recorded and [word for word in PASSWORDS if word in shown or word in recorded] == []
+        passed(notebook, ran.cells, home, shop)
+        assert (home / "spool").is_dir() and list((home / "spool").iterdir())
+        (about,) = Results(home).rows("select kind, status, parameters from runs").dicts()
+        assert (about["kind"], about["status"]) == ("papermill", "passed")
+        assert json.loads(about["parameters"]) == {"base_url": shop.url}
 
     def test_wrong_expectation_fails(self, papermill: Any, home: Path, tmp_path: Path) -> None:
         """A checkout that costs something else fails papermill, stops there, and is a failed execution."""

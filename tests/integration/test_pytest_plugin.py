@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"%navigate {(SITE / 'buttons.html').as_uri()}\n%expect h1 aria",
         '%click "#nowhere" --continue-on-failure --timeout 0.2',
         '%expect title "Something else" --timeout 0.3',
+        '%test "Never begun"',
         tags=["ui"],
     )
     notebook(
@@ -228,7 +230,9 @@ class TestASession:
             "select test_name, attempt, status from executions where test_name in ('flaky', 'page') order by all"
         ).rows
         assert found == (("flaky", 1, "failed"), ("flaky", 2, "passed"), ("page", 1, "error"))
-        assert "of 6 tests failed" in (project / "report" / "index.html").read_text()
+        report = (project / "report" / "index.html").read_text()
+        assert "of 6 tests failed" in report
+        assert re.search(r'class="execution not_run"><h3>.{1,80}<span>Never begun</span>.{1,40}not run', report)
 
     def test_a_baseline_is_written_where_it_was_asked_for(self, ran: Ran, project: Path) -> None:
         """Under CI a snapshot without one fails; --jbts-update-baselines reaches the notebooks' kernels."""

@@ -406,6 +406,40 @@ def test_a_clock_set_back_hides_nothing(home: Path, back: int) -> None:
     assert sealed_steps(home) == 3
 
 
+def test_views_of_another_version_are_made_anew(home: Path) -> None:
+    """Views stay from one generation to the next, unless another version of the package made them."""
+    wrote(home, finished("a"))
+    publish(home)
+    database = home / "results.duckdb"
+    for version, whose in (("another", "ours"), (None, "theirs")):
+        database.chmod(0o644)
+        with duckdb.connect(str(database)) as connection:
+            connection.execute("CREATE OR REPLACE VIEW failures AS SELECT 'theirs' AS whose")
+            if version:
+                connection.execute("UPDATE internal.facts SET value = ? WHERE name = 'views'", [version])
+        wrote(home, finished("b"))
+        publish(home)
+        columns = Results(home).rows("FROM failures").columns
+        assert ("theirs" if columns == ("whose",) else "ours") == whose
+
+
+def test_a_connection_held_for_longer_than_a_day(home: Path) -> None:
+    """It goes on seeing what its generation holds and what is in the log; what was published after it was opened is
+    gone from its sight, without an error, once those segments have left the folder. A new one sees everything."""
+    wrote(home, finished("before"))
+    publish(home)
+    with duckdb.connect(str(home / "results.duckdb"), read_only=True) as held:
+        asked = "SELECT step_id FROM steps ORDER BY 1"
+        wrote(home, finished("meanwhile"))
+        publish(home)
+        assert held.execute(asked).fetchall() == [("before",), ("meanwhile",)]
+        wrote(home, finished("now"))
+        publish(home, retire_after_s=-60)  # as a day later
+        assert held.execute(asked).fetchall() == [("before",), ("now",)]
+        assert len(steps(home)) == 2, "in one process a second connection is the same one, as long as the first is open"
+    assert steps(home) == [(name, "passed") for name in ("before", "meanwhile", "now")]
+
+
 def test_merged_segments_retire_and_can_be_rebuilt_from(home: Path) -> None:
     """Long merged segments leave the spool; without the database everything comes back from both folders."""
     wrote(home, finished("a"))

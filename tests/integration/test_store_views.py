@@ -179,6 +179,22 @@ def test_failure_clusters(project: Project) -> None:
     assert rows[1]["last_execution_id"] == lone and rows[1]["error_type"] == "BrowserGone"
 
 
+def test_a_failure_in_a_group_counts_once(project: Project) -> None:
+    """Where a step failed, the groups around it are no failures of their own; a group that failed by itself is one."""
+    first = project.execution("a", "failed")
+    outer = project.step(first, "failed", verb="group", locator=None, error_type="StepFailed", error_fingerprint="g")
+    inside = {"parent_step_id": outer, "verb": "group", "error_type": "StepFailed", "error_fingerprint": "g"}
+    inner = project.step(first, "failed", ordinal=2, **inside)
+    step = project.step(first, "failed", ordinal=3, parent_step_id=inner, error_fingerprint="step")
+    second = project.execution("b", "failed")
+    alone = project.step(second, "failed", verb="group", error_type="AssertionError", error_fingerprint="own")
+    project.step(second, "failed", ordinal=2, parent_step_id=alone, optional=True, error_fingerprint="whatever")
+    assert {row["error_fingerprint"]: row["failures"] for row in project.view("failure_clusters")} == {
+        "step": 1, "own": 1,
+    }  # fmt: skip
+    assert {row["execution_id"]: row["step_id"] for row in project.view("failures")} == {first: step, second: alone}
+
+
 def flaky(project: Project) -> dict[str, Any]:
     rows = project.view("flaky_tests")
     assert len(rows) == 1

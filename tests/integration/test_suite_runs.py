@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from jbts_kernel.errors import UsageProblem
+from jbts_kernel.ids import new_id
 from jbts_kernel.store.queries import Results
 from jbts_kernel.suite.commands import run_command
 from jbts_kernel.suite.interruption import Interruption
@@ -84,6 +85,7 @@ BROKEN_IN = {
     "setup_fails": ("error", "setup: AssertionError: no data"),
     "no_kernelspec": ("error", "names no kernel"),
     "out_of_memory": ("error", "out of memory in cell 2: MemoryError"),
+    "captured": ("error", "out of memory in cell 2: MemoryError"),
     "kernel_fails_to_start": ("error", "the kernel 'jbts-broken' did not start: no licence for this kernel"),
     "missing_parameter": ("error", "parameter user is missing: give -p user=VALUE"),
     "only_ci": ("passed", ""),
@@ -177,6 +179,36 @@ def kernels_of(home: Path) -> list[list[str]]:
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return [words for words in left if {"ipykernel_launcher", "jbts_kernel.suite.forkserver"} & set(words)]
+
+
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """A control group with 200 MB: the file that takes processes in."""
+    tops = {"/sys/fs/cgroup": "memory.max", "/sys/fs/cgroup/memory": "memory.limit_in_bytes"}
+    for top, limit in tops.items():
+        group = Path(top) / f"jbts-{new_id()}"
+        if not (Path(top) / "cgroup.procs").exists() or not os.access(top, os.W_OK):
+            continue
+        group.mkdir()
+        try:
+            if (group / limit).exists():
+                (group / limit).write_text(str(200 << 20))
+                for swap in group.glob("memory.swap.max"):
+                    swap.write_text("0")
+                yield group / "cgroup.procs"
+                return
+        finally:
+            group.rmdir()
+    pytest.skip("no control group for memory can be made here")
+
+
+def test_a_kernel_that_the_system_ends_for_want_of_memory(tmp_path: Path, little_memory: Path) -> None:
+    """The verdict says that memory ran out, not only that the kernel was killed."""
+    enter = f"import os; open({str(little_memory)!r}, 'w').write(str(os.getpid()))"
+    path = notebook(tmp_path / "grows.ipynb", enter, "kept = [bytearray(1 << 20) for _ in range(1000)]", "1")
+    result = run([path], home=tmp_path / "home", environ=environment())
+    said = "the kernel died in cell 2 (SIGKILL): the system had run out of memory"
+    assert (result.results[0].status, result.results[0].verdict.message) == ("error", said)
 
 
 # ---- what a kernel records -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -91,6 +92,40 @@ def test_a_cell_for_ci_is_left_out_for_a_person(shared: Kernel) -> None:
     assert shared.run("print('ran' in globals())", tags=["slow"]).text.strip() == "False"
 
 
+def test_a_group_is_shown_under_its_name(shared: Kernel) -> None:
+    """with step("name") shows its steps below that name with how they went together, like %%group."""
+    shared.run("%test grouped")
+    shared.run("who = 'Ada'")
+    cell = 'with step("The way in"):\n    page.navigate("/signin")\n    with step("Fields"):\n        page.count("h1")'
+    shown = shared.run(cell).bundles
+    assert shown[0]["text/plain"].startswith("The way in\n\u2713 navigate /signin (")
+    assert 'title="running"' in shown[0]["text/html"]
+    inner, outer = shown[-2:]
+    assert inner["text/plain"].startswith("The way in \u203a Fields\n\u2713 count h1")
+    assert outer["text/html"].count('title="passed"') == 2 and "1 step &middot;" in outer["text/html"]
+    failed = shared.run("%%group ${who} looks\nexpect h1 count 7 --timeout 0.1")
+    assert failed.status == "error"
+    assert failed.bundles[-2]["text/plain"].startswith("Ada looks\n\u2717 expect h1 count 7")
+    assert "ExpectationFailed" in failed.bundles[-1]["text/html"]
+    asked = "select verb, error_type from failures where execution_id = ?"
+    found = shared.run(f"print(jbts.results.rows({asked!r}, [jbts.recorder.execution.execution_id]).rows)")
+    assert found.text.strip() == "(('expect', 'ExpectationFailed'),)"
+    shared.run("%endtest")
+
+
+def test_a_long_wait_says_so(shared: Kernel) -> None:
+    """After a second a line says what a step waits for; its card takes that place. A quick step has its card alone."""
+    shared.run("%navigate data:text/html,<button%20id=off%20disabled>off</button>")
+    assert len(shared.run("%count #off").bundles) == 1 + 1  # the card and the value
+    waiting, *_, card = shared.run("%click #off --timeout 2.2").bundles
+    said = r"waiting for click #off --timeout 2\.2 \(found, disabled\), \d s of 2\.2 s"
+    assert re.fullmatch(said, waiting["text/plain"])
+    assert card["text/plain"].startswith("! click #off")
+    first, *_, strip, card = shared.run("%%steps\nclick #off --timeout 1.5").bundles
+    assert "1 s of 1.5 s" in first["text/html"]
+    assert "s of 1.5 s" not in strip["text/html"] + card["text/html"]
+
+
 def test_help_ends_nothing(shared: Kernel) -> None:
     """--help shows the verb's reference and the cell goes on."""
     reply = shared.run("%click --help\nprint('after')")
@@ -103,6 +138,7 @@ def test_help_ends_nothing(shared: Kernel) -> None:
 
 BAD_SYNTAX = {
     "%clik x": "did you mean %click?",
+    "%goto /": "there is no %goto; did you mean %navigate?",
     "%click": "%click needs LOC",
     '%type "#a': "is never closed",
     "%click #a --doubel": "did you mean --double?",
@@ -130,6 +166,7 @@ def test_bad_syntax_is_an_error_for_a_machine(start_kernel: Callable[..., Kernel
         reply = unattended.run(line)
         assert reply.status == "error"
         assert reply.error.startswith("UsageError: ")
+    assert unattended.run("print(jbts.watch)").text.strip() == "None"  # nothing in its outputs but cards
 
 
 def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
@@ -185,10 +222,15 @@ def state():
 
 
 def test_settings_are_traits(start_kernel: Callable[..., Kernel]) -> None:
-    """The command line wins over the environment, and a cell over both."""
+    """The command line wins over the environment, and a cell over both; what cannot work is told at once."""
     kernel = start_kernel("--ext=jbts_kernel", "--JBTS.timeout=7", JBTS_TIMEOUT="3", JBTS_VIEWPORT="400x300")
     assert kernel.run("print(jbts.settings.timeout, jbts.settings.viewport)").text.strip() == "7.0 400x300"
     assert kernel.run("%config JBTS.timeout = 9\nprint(jbts.settings.timeout)").text.strip() == "9.0"
+    refused = kernel.run('%config JBTS.viewport = "wide"\nprint(jbts.settings.viewport)').text
+    assert "JBTS.viewport: a viewport is WIDTHxHEIGHT in pixels, like 1280x800, not 'wide'" in refused
+    assert refused.strip().endswith("400x300")
+    unseen = kernel.run("%navigate about:blank")  # nobody saw it, so no step goes on without it
+    assert unseen.error.startswith("ConfigProblem: JBTS.viewport: a viewport is")
 
 
 def test_terminal_ipython_has_the_same_words(shop: Shop, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from .conftest import Kernel
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = ("first-test", "waiting", "secrets", "results", "troubleshooting")
+GUIDES = ("first-test", "waiting", "secrets", "results", "scaling-out", "troubleshooting")
 NOT_HERE = ("pip ", "jbts lab", "voila ")
 """What begins like this installs something, or opens a window or a server and stays."""
 

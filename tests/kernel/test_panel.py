@@ -23,6 +23,6 @@ def test_the_panel_for_a_person(kernel: Kernel) -> None:
 def test_the_panel_where_nobody_looks_on(start_kernel: Callable[..., Kernel], silent: str) -> None:
     """Under a runner the cell keeps the steps that come after it, with the page's picture."""
     kernel = start_kernel("--ext=jbts_kernel", JBTS_MODE="suite")
-    assert "widget" not in str(kernel.run("%workbench").bundles)
+    assert "vnd.jupyter.widget" not in str(kernel.run("%workbench").bundles)
     grown = kernel.run(f"%navigate {silent}").bundles[0]["text/html"]
     assert f"navigate</span> <code>{silent}" in grown and "data:image/webp;base64," in grown

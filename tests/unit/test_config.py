@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from traitlets import TraitError
 from traitlets.config import Config
 
 from jbts_kernel.config import JBTS, find_home
@@ -60,6 +61,52 @@ def test_variables_that_cannot_be(variable: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
         JBTS(environ={key: text})
     assert variable.replace("=", "='") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("base_url", "localhost", "an address like http://host/path"),
+        ("browser", "chrom", "did you mean chrome? There are chrome, chromium"),
+        ("viewport", "wide", "WIDTHxHEIGHT in pixels, like 1280x800, not 'wide'"),
+        ("viewport", "1x1", "like 1280x800"),
+        ("grid", "hub:4444", "an address like http://host:4444, or empty, not 'hub:4444'"),
+        ("grid_timeout", -1, "seconds, from 0, not -1"),
+        ("pool_size", 0, "how many browsers, from 1, not 0"),
+        ("timeout", float("nan"), "seconds, from 0, not nan"),
+        ("timeout", "soon", "expected a float, not the str 'soon'"),
+        ("navigation_timeout", float("inf"), "seconds, from 0, not inf"),
+        ("screenshots", "sometimes", "expected any of ['always', 'failure', 'never']"),
+        ("vision_mode", "dead", "expected any of ['live', 'record', 'replay', 'offline']"),
+        ("broadcaster", "on", "expected any of ['process', 'thread', 'off']"),
+        ("testid_attribute", "", "the name of an attribute, like data-testid"),
+        ("notify", ["failed=secret"], "entry 1, is no apprise URL; write failed=SCHEME://"),
+        ("notify", ["broken=json://secret"], "no rule 'broken'; there are failed, flaky, finished"),
+        ("vision_base_url", "api.openai.com", "an address like"),
+        ("vision_budget_usd", -0.5, "dollars, from 0, not -0.5"),
+        ("vision_budget_tokens", -1, "tokens, from 0, not -1"),
+        ("vision_upload", ["https://api.openai.com/v1"], "hosts alone, like api.openai.com"),
+    ],
+)
+def test_values_that_cannot_work(name: str, value: object, words: str) -> None:
+    """%config refuses a value where it is set, in one line that says what can be, and keeps what there was."""
+    settings = JBTS(environ={})
+    before = getattr(settings, name)
+    with pytest.raises(TraitError) as caught:
+        settings.update_config(Config({"JBTS": {name: value}}))
+    said = str(caught.value)
+    assert words in said and name in said
+    assert "\n" not in said and "secret" not in said
+    assert getattr(settings, name) == before
+    settings.update_config(Config({"JBTS": {"timeout": 7.0}}))
+    assert settings.timeout == 7.0
+
+
+def test_a_wrong_receiver_is_not_repeated() -> None:
+    """What is in JBTS_NOTIFY is a password, also where it is wrong."""
+    with pytest.raises(ConfigProblem) as caught:
+        JBTS(environ={"JBTS_NOTIFY": "sometimes=slack://token"})
+    assert "no rule 'sometimes'" in str(caught.value) and "token" not in str(caught.value)
 
 
 def test_home_is_found_upwards(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from jbts_kernel.grammar import (
     interpolate,
     join_nesting,
     nearest,
+    nearest_verb,
     parse,
     printable,
     quote,
@@ -33,6 +34,17 @@ from jbts_kernel.verbs import VERBS
 STEPS = {name: signature for name, signature in VERBS.items() if not signature.command}
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
 WORD = TEXT.filter(lambda word: word.strip() == word and word != "")
+
+
+def test_words_of_other_tools() -> None:
+    """What another tool calls a verb leads to ours; no such word is a verb, or means two of them."""
+    words = [word for signature in VERBS.values() for word in signature.also]
+    assert len(words) == len(set(words)) and not set(words) & set(VERBS)
+    assert [nearest_verb(word, VERBS) for word in ("goto", "fill", "check", "clik", "qqqqq")] == [
+        "navigate", "type", "tick", "click", "",
+    ]  # fmt: skip
+    with pytest.raises(UsageProblem, match="unknown verb 'goto'; did you mean navigate"):
+        parse("goto /", VERBS)
 
 
 # ---- words --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from jbts_kernel.suite.expectation import expected, left_ms
@@ -34,22 +35,29 @@ def test_a_project_without_results_knows_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / ".jbts").exists()
 
 
-def test_the_display_says_how_long_it_will_take(tmp_path: Path) -> None:
-    """What runs and on which step, what is done, and the time to go."""
-    console = Console(width=120, record=True, file=(tmp_path / "out").open("w"))
-    cases = [Case(tmp_path / f"{name}.ipynb", f"{name}.ipynb", name) for name in "ab"]
+@pytest.mark.parametrize("width", [120, 80, 40])
+def test_the_display_says_how_long_it_will_take(tmp_path: Path, width: int) -> None:
+    """What runs and on which step, what is done, and the time to go, whatever the terminal's width; where there is
+    little room the name is cut, but not its end."""
+    console = Console(width=width, record=True, file=(tmp_path / "out").open("w"))
+    folder = "checkout/with/vouchers/"
+    cases = [Case(tmp_path / f"{name}.ipynb", f"{folder * 3}{name}.ipynb", name) for name in "ab"]
     live = Live(console, clock=lambda: 0.0, expected=lambda cases: {case.name: 60_000 for case in cases})
     live.begin("run", cases, 1)
     try:
         live.started(cases[0], 1)
-        live.step(cases[0], "click #go")
         live.done(CaseResult(cases[0], (Attempt(1, Verdict("passed"), 0.0, 60_000),)))
-        live.started(cases[1], 1)
+        live.started(cases[1], 2)
+        live.cell(cases[1], 0, 12)
+        live.step(cases[1], "click #go and much more than fits into any line of a terminal that is not very wide")
         console.print(live._render())
     finally:
         live.close()
         console.file.close()
     text = console.export_text()
-    assert "click #go" in text
+    assert all(len(line) <= width for line in text.splitlines() if not line.startswith("✓"))
+    assert "0.0 s" in text
+    assert "vouchers/b.ipynb #2" in text
+    assert "cell 1/12 click #go" in text
     assert "1/2" in text
     assert "to go" in text

@@ -120,6 +120,7 @@ function tightLines() {  // lines of one text so close that they run into each o
     report("overlap", block, `lines of a text run into each other: ${named(block)}`, t.text);
   }
 }
+const placed = (el) => /absolute|relative/.test(styleOf(blockOf(el)).position) && !/^(auto|0px)$/.test(styleOf(blockOf(el)).top) || parseFloat(styleOf(blockOf(el)).marginTop) < 0;
 function overlaps() {
   const items = [];
   for (const t of texts()) {
@@ -129,21 +130,21 @@ function overlaps() {
       const r = visiblePart(whole, cutters);
       if (!r) continue;
       const h = whole.bottom - whole.top, middle = { left: r.left, right: r.right, top: Math.max(r.top, whole.top + h * 0.22), bottom: Math.min(r.bottom, whole.bottom - h * 0.18) };
-      if (middle.bottom > middle.top) items.push({ t, size, block: blockOf(t.el), r: middle });
+      if (middle.bottom > middle.top) items.push({ t, size, block: blockOf(t.el), r: middle, whole: { left: r.left, right: r.right, top: Math.max(r.top, whole.top + h * 0.08), bottom: Math.min(r.bottom, whole.bottom) } });
     }
   }
   for (const el of every("input,textarea")) {  // what stands in a field is text too
     const value = writtenIn(el);
-    if (value) items.push({ t: { el, text: value.text }, size: value.size, block: el, r: value.r });
+    if (value) items.push({ t: { el, text: value.text }, size: value.size, block: el, r: value.r, whole: value.r });
   }
-  items.sort((a, b) => a.r.top - b.r.top);
+  items.sort((a, b) => a.whole.top - b.whole.top);
   const told = new Set();
   for (let i = 0; i < items.length; i += 1) {
-    for (let j = i + 1; j < items.length && items[j].r.top < items[i].r.bottom; j += 1) {
+    for (let j = i + 1; j < items.length && items[j].whole.top < items[i].whole.bottom; j += 1) {
       const [a, b] = [items[i], items[j]];
       if (a.block === b.block || told.has(a.block) && told.has(b.block) || a.t.text === b.t.text) continue;
-      const c = cross(a.r, b.r), [w, h] = [c.right - c.left, c.bottom - c.top];
-      if (w < 5 || h < 0.25 * Math.min(a.r.bottom - a.r.top, b.r.bottom - b.r.top) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
+      const middles = cross(a.r, b.r), c = middles.bottom > middles.top ? middles : cross(a.whole, b.whole), w = c.right - c.left, high = (key) => { const one = cross(a[key], b[key]); return (one.bottom - one.top) / Math.min(a[key].bottom - a[key].top, b[key].bottom - b[key].top); };
+      if (w < 5 || (high("r") < 0.25 && (high("whole") < (placed(a.t.el) || placed(b.t.el) ? 0.18 : 0.3) || w < 24)) || Math.max(a.size, b.size) > 3 * Math.min(a.size, b.size)) continue;
       if (w < 0.12 * Math.min(a.r.right - a.r.left, b.r.right - b.r.left) && w < 14) continue;
       if (floats(a.t.el) !== floats(b.t.el) || popup(a.t.el) !== popup(b.t.el)) continue;  // one lies above the page
       const stack = hits((c.left + c.right) / 2, (c.top + c.bottom) / 2) || [];
@@ -187,6 +188,7 @@ function onPurpose(cover, el) {  // a bar, a menu, a dialog, a badge
   return popup(cover) || (floats(cover) && floats(cover) !== floats(el)) || rectOf(cover).width < 48 || moving(cover);
 }
 function hiddenText() {  // a box over a good part of a line, or over whole lines of a text that goes on beside it
+  const shown = new Set(), buried = [];
   let looks = 0;
   for (const b of blocks()) {
     if (looks > 800) break;
@@ -205,9 +207,13 @@ function hiddenText() {  // a box over a good part of a line, or over whole line
         else if (!onPurpose(covers[0], t.el)) { if (covers.length < SPOTS.length) partly = { t, r, cover: covers[0] }; else whole = { t, r, cover: covers[0] }; }
       }
     }
+    if (open) shown.add(b.el);
+    if (whole && !open && !partly) buried.push({ el: b.el, ...whole });
     const one = partly || (open ? whole : null);  // a text that is hidden altogether is a layer behind another
     if (one) report("overlap", one.t.el, `${named(one.cover)} lies over ${named(one.t.el)} and hides part of it`, one.t.text, one.r);
   }
+  const one = buried.find((f) => ["P", "LI"].includes(f.el.nodeName) && !within(f.el.parentElement, f.cover) && [...f.el.parentElement.children].some((e) => e.nodeName === f.el.nodeName && shown.has(e)));
+  if (one) report("overlap", one.t.el, `${named(one.cover)} lies over ${named(one.t.el)} and hides it, and not what stands beside it`, one.t.text, one.r);  // a paragraph among others is no layer
 }
 
 // ---- out of reach ---------------------------------------------------------------------------------------
@@ -311,14 +317,22 @@ function covered() {
     report("covered", el, `${named(el)} is covered by ${named(cover)} and cannot be pressed`, `<${cover.localName}${cover.id ? ` id=${cover.id}` : ""}>`, r);
   }
 }
+const PRESSED = "button,input,select,textarea,[role=button],[class*=btn i],[class*=button i]";
 function stuckUnder(el, pinned) {  // even scrolled as far as the page goes, it stays below what is pinned there
-  if (pinned.querySelector("button,[role=button],a")) return false;  // it can be closed, or is a bar of its own
+  if (pinned.querySelector("button,[role=button],a") && !el.matches(PRESSED)) return false;  // it can be closed, or is a bar of its own
   const r = rectOf(el), p = rectOf(pinned);
+  if (anyAncestor(el, (e) => styleOf(e).position === "fixed")) return true;
   const up = Math.min(root.scrollHeight - innerHeight - root.scrollTop, r.bottom - p.top), down = Math.min(root.scrollTop, p.bottom - r.top);
   return p.top > innerHeight / 2 ? r.bottom - Math.max(0, up) > p.top + 4 : r.top + Math.max(0, down) < p.bottom - 4;
 }
 
 // ---- pictures and empty pages ---------------------------------------------------------------------------------
+function drawing(src) {  // an SVG keeps its shape by itself, unless it has no viewBox and more in it than an even ground
+  if (!/^data:image\/svg/.test(src)) return /\.svg([?#]|$)/.test(src);
+  let text = src;
+  try { text = /^[^,]*;base64,/.test(src) ? atob(src.slice(src.indexOf(",") + 1)) : decodeURIComponent(src); } catch { return true; }
+  return /viewBox|%/.test(text) || !/<(?:circle|ellipse|path|polygon|image|line|text)\b/.test(text);
+}
 async function pictures() {
   for (const img of every("img")) {
     const src = img.currentSrc || img.getAttribute("src") || "";
@@ -332,10 +346,10 @@ async function pictures() {
       continue;
     }
     const [nw, nh] = [img.naturalWidth, img.naturalHeight];
-    if (!nw || !nh || nw < 24 || nh < 24 || r.width < 24 || r.height < 24 || styleOf(img).objectFit !== "fill" || /\.svg([?#]|$)|^data:image\/svg/.test(src) || rotated(img)) continue;
+    if (!nw || !nh || nw < 24 || nh < 24 || r.width < 24 || r.height < 24 || styleOf(img).objectFit !== "fill" || drawing(src) || rotated(img)) continue;
     const s = styleOf(img), [w, h] = [img.clientWidth - parseFloat(s.paddingLeft) - parseFloat(s.paddingRight), img.clientHeight - parseFloat(s.paddingTop) - parseFloat(s.paddingBottom)];
     const ratio = (w / h) / (nw / nh);
-    if (ratio > 1.4 || ratio < 1 / 1.4) report("stretched-image", img, `a picture is stretched: ${nw}\u00d7${nh} drawn as ${Math.round(w)}\u00d7${Math.round(h)}`, clip(src, 200));
+    if (ratio > 1.25 || ratio < 1 / 1.25) report("stretched-image", img, `a picture is stretched: ${nw}\u00d7${nh} drawn as ${Math.round(w)}\u00d7${Math.round(h)}`, clip(src, 200));
   }
 }
 const MEDIA = "img,svg,canvas,video,iframe,object,embed,input:not([type=hidden]),select,textarea,button,progress,meter,hr";

@@ -4,8 +4,9 @@ async function look() {
   if (!empty) {
     const all = [...blocks(), ...blocks(textsIn(framed(), 1000))];
     clippedText(); spillingText(); overlaps(); tightLines(); hiddenText(); offScreen(); overflow(); covered();
+    lostContent(); tinyText(); underBars(); emptyParts(); unsendable(); namedTwice(); headingLevels(); missingGlyphs();
     await pictures();
-    errorTexts(all); errorAnswer(all); stackTraces(); encodings(all); unfilled(all); unfilledParts();
+    errorTexts(all); errorAnswer(all); stackTraces(); encodings(all); unfilled(all); unfilledParts(); impossibleValues(); sameRecords(); markdown(all);
     for (const [el, why] of busyElements()) report("spinner", el, `something is still loading: ${named(words(el) || !el.parentElement ? el : el.parentElement)}`, why);
   }
   const inside = (f) => !args.el || within(args.el, f.el) || within(f.el, args.el) && f.rule !== "blank";

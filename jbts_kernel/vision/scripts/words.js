@@ -14,7 +14,7 @@ const inQuotes = (text, found) => { const before = text[found.index - 1] || "", 
 // ---- errors -----------------------------------------------------------------------------------------------
 const THROWN = [
   /^(?:[Uu]ncaught\s+(?:\(in promise\)\s+)?)?(?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\b\s*:\s*\S/, /^Traceback \(most recent call last\)/, /\bat (?:Object\.)?<anonymous> \(|\n?\s+at [\w.$<>]+ \([^)]*:\d+:\d+\)/,
-  /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
+  /^(?:PHP )?(?:Fatal error|Parse error|Warning|Notice|Deprecated):.{3,300} (?:on|at) line \d+/i, /\bSQLSTATE\[\w+\]/, /^(?:Error: )?(?:connect |read |write |getaddrinfo )?(?:ECONN(?:REFUSED|RESET)|ENOTFOUND|ETIMEDOUT|ENOENT|EACCES|EPIPE)\b/, /\bORA-\d{5}\b/, /\bException in thread "/, /^(?:[a-z]+\.){2,}[A-Z]\w*(?:Error|Exception)\b/,
   /^Cannot (?:GET|POST|PUT|DELETE) \/\S*$/, /\bWhitelabel Error Page\b/, /^You have an error in your SQL syntax/i, /^(?:Segmentation fault|panic: )/, /^(?:Unhandled|Uncaught) (?:Runtime )?(?:Error|Exception|rejection)\b/i, /^(?:Error )?HTTP(?:\/\d(?:\.\d)?)? (?:4|5)\d\d\b(?!:\s*[\d.,]+\s*$)/,
   /^(?:[A-Z]\w*(?:Error|Exception)|DoesNotExist|Http404) at \/\S*$/, /\bmatching query does not exist\b/, /\brequest failed with status(?: code)? [45]\d\d\b/i, /\b(?:unexpected token .{1,20} in JSON|is not valid JSON$)/i,
 ];
@@ -32,7 +32,8 @@ const REFUSED = /^(?:[\w\u2019' ]{0,40}\s)?(?:failed\b(?!\s+(?:attempts?|jobs?|s
 const NAVIGATIONAL = "a,button,[role=button],[role=tab],[role=menuitem],summary,dt,label,option,nav,th,caption,figcaption,blockquote,q,cite,address,time";
 function errorTexts(all) {
   for (const b of all) {
-    if (isCode(b.el) || b.pieces.every((p) => isCode(p.el) || matchesUp(p.el, NAVIGATIONAL))) continue;
+    if (isCode(b.el) || FIXED.test(b.text) || b.pieces.every((p) => isCode(p.el) || matchesUp(p.el, NAVIGATIONAL))) continue;
+    if (b.el.nodeName === "PRE" && introduced(b.el)) continue;
     const thrown = b.text.length < 3000 && THROWN.find((p) => p.test(b.text));
     if (thrown && (!prose(b.el) || alertLike(b.el)) && !QUOTED.test(b.text)) { report("error-text", b.el, `an error of the program is shown: ${clip(b.text, 80)}`, b.text); continue; }
     if (b.text.length > 180) continue;
@@ -43,11 +44,16 @@ function errorTexts(all) {
 }
 const ANSWER = /^[{[].*"(?:error|errors|exception|stack|status_?code|status)"\s*:\s*(?!null|0|200|"ok"|\[\s*\]|false|"")/is;
 function errorAnswer(all) {  // an interface's answer shown as the page
+  for (const b of all) if (all.length > 1 && /^(?:\{|\[\s*\{)\s*"errors?"\s*:/.test(b.text) && !isCode(b.el) && !prose(b.el)) report("error-text", b.el, `an error of the program is shown: ${clip(b.text, 80)}`, b.text);
   const [only] = all;
   if (all.length === 1 && ANSWER.test(only.text) && /"(?:error|errors|exception|stack)"|:\s*"?[45]\d\d\b/i.test(only.text)) report("error-text", only.el, `an error of the program is shown: ${clip(only.text, 80)}`, only.text);
 }
+function introduced(pre) {  // a sentence before it says what it is: a report, a lesson
+  const before = pre.previousElementSibling;
+  return Boolean(before && before.matches("p,li,dd,div") && /[:\uff1a]$/.test(fold(before.textContent)) && fold(before.textContent).length >= 40);
+}
 function stackTraces() {  // a trace in <pre> on a page that is nothing but an error
-  for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && every("code,pre").length === 1 && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
+  for (const pre of every("pre")) if (drawn(pre) && !prose(pre) && !introduced(pre) && every("code,pre").length === 1 && every("p,h1,h2,li").filter((e) => drawn(e) && fold(e.textContent).length > 20).length < 6) {
     const text = fold(pre.textContent);
     if (!pre.querySelector("code") && THROWN.slice(0, 4).some((p) => p.test(text))) report("error-text", pre, `an error of the program is shown: ${clip(text, 80)}`, text);
   }
@@ -84,7 +90,7 @@ function encodings(all) {
 }
 
 // ---- values never filled in ---------------------------------------------------------------------------------
-const TEMPLATE = [/\{\{(?=[^}]*\w)\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%|%[A-Z]{2,}(?:_[A-Z]+)+%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /lorem ipsum dolor sit amet/i];
+const TEMPLATE = [/\{\{(?=[^}]*\w)\{?\s*[#/]?[\w.$|'"()[\] -]{1,60}\s*\}?\}\}/, /\$\{[\w.$()[\]' -]{1,60}\}/, /<%=?\s*[\w.@ ()'"]{1,60}%>/, /\{%\s*\w[^%]{0,60}%\}/, /%\{\w+\}|%\(\w+\)[sd]/, /\[\[\s*\$?\{?[\w.]{1,40}\}?\s*\]\]/, /@@\w+@@|##[A-Z_]{3,}##|%%[A-Z_a-z]{3,}%%|%[A-Z]{2,}(?:_[A-Z]+)+%/, /\b(?:MISSING[_ ]TRANSLATION|TRANSLATE_ME|translation missing:)/i, /\[missing "[^"]+" translation\]/, /\[[A-Z]{2,}(?:_[A-Z]+)+\]/, /^(?:dear|hello|hi|welcome|hallo|liebe[r]?|bonjour|hola|ciao),? [[<][A-Za-z_ ]{3,30}[\]>]/i, /lorem ipsum dolor sit amet/i];
 const OBJECT = /\[object (?:Object|Array|Undefined|Null|HTML\w+|Promise|Map|Set|Date|Function)\]|\bfunction\s*\w*\s*\([^)]{0,60}\)\s*\{\s*\[native code\]\s*\}|\[Function(?:: \w+)?\]/;
 const TO_DO = /^(?:TODO|FIXME|TBD|XXX)\s*[:\u2013-]\s*\S|\b(?:heading|title|text|content|copy|headline|description) goes here\b|^(?:insert|your) (?:heading|title|text|content|headline|description) here\b/i;
 const SINGLE = /(?:^|[\s,(:])\{(?:\d|[a-z][A-Za-z0-9_.]{1,30})\}(?=$|[\s,.!?):])/;
@@ -92,10 +98,11 @@ const PRINTF = /(?:^|[A-Za-z,:] )%(?:s|d|i|\d\$s)(?=$|[\s.,!:])/;
 const KEY_UP = /^(?=.*_)[A-Z][A-Z0-9_]+(?:\.[A-Z][A-Z0-9_]+)+$|^[A-Z][A-Z0-9]{2,}(?:\.[A-Z][A-Z0-9_]{2,}){2,}$/, PACKAGE = /^(?:com|org|net|io|de|uk|fr|eu|edu|gov|dev)\./i;
 const KEY = /^(?=.*[a-z])(?!www\.)[a-z][a-z0-9_-]*(?:\.[a-z][A-Za-z0-9_-]*){2,}$/i;
 const KEY2 = /^[a-z][a-zA-Z0-9_]*\.(?:[a-z]\w*_\w+|title|subtitle|label|button|heading|header|description|placeholder|message|submit|greeting|welcome|text|cta)$/;
+const KEY_SNAKE = /^[a-z]{2,}(?:_[a-z0-9]+){2,}$/, FIXED = /^(?:fix(?:ed|es)?|bug ?fix\w*|resolved?|corrected|behoben|korrigiert|corrig\w+|arregl\w+)\b/i, RAW = /^(?:\{|\[\s*\{)\s*"[\w$-]+"\s*:.+[}\]]$/s;
 const DOMAIN = /\.(?:com|org|net|io|dev|app|co|uk|de|fr|eu|gov|edu|js|ts|py|md|txt|json|html?|css|png|jpe?g|svg|pdf|zip|csv|test|example|local)$/i;
 const BARE = [
   new RegExp(`[$\\u20ac\\u00a3\\u00a5]\\s?-?(?:${NONE}|Infinity)\\b`), new RegExp(`\\b(?:${NONE}|Infinity)\\s?(?:%|[$\\u20ac\\u00a3\\u00a5]|\\u00b0)`), new RegExp(`\\b${NONE}\\s*(?:/|of)\\s*(?:\\d|${NONE})`), new RegExp(`\\d\\s*(?:/|of)\\s*${NONE}\\b`),
-  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`),
+  new RegExp(`\\b${NONE}[ ,:/.-]+${NONE}\\b`), /(?:^|: )None,? None$/, new RegExp(`^${NONE}\\s+(?:items?|results?|reviews?|products?|days?|hours?|minutes?|points?|users?|people|comments?|orders?|stars?|left|remaining|in stock)\\b`),
   new RegExp(`^(?:hello|hi|hey|dear|welcome(?: back)?|thanks|thank you|good (?:morning|evening|afternoon)|(?:signed|logged) in as|by|hallo|bonjour|hola)[,:]?\\s+(?:${NONE}|None)\\b`, "i"),
 ];
 // A sentence of the page with a value missing in its middle; not one about such values.
@@ -121,10 +128,15 @@ function* generated() {  // text that the style sheet puts before and behind ele
     }
   }
 }
+const NAMES = new RegExp(`\\b${NONE}\\s+\\p{L}+|\\p{L}+\\s+${NONE}\\b`, "gu"), COUNTABLE = /\b(?:items?|results?|reviews?|products?|back|hello|hi|dear|welcome|page|total|price)\b/i;
+function byName() {  // a thing whose name holds such a word is named in the title and in headings
+  const heads = every("h1,h2,h3").map((h) => fold(h.textContent)), names = [...heads.flatMap((h) => h.match(NAMES) || []), ...(document.title.match(NAMES) || [])].filter((n) => !COUNTABLE.test(n));
+  return names.filter((name, i) => names.indexOf(name) < i || heads.filter((h) => h.includes(name)).length > 1);
+}
 function unfilled(all) {
   const say = (el, text, value) => report("placeholder", el, `a value was never filled in: ${clip(text, 80)}`, value || text);
   const samples = every("code,pre,kbd,samp").map((e) => e.textContent).join(" ");
-  const told = new RegExp(`\\b${NONE}\\b|isNaN`).test(samples), templates = /\{\{|\$\{|<%/.test(samples);  // the page is about such values
+  const told = new RegExp(`\\b${NONE}\\b|isNaN`).test(samples) || byName().length > 0, templates = /\{\{|\$\{|<%/.test(samples);  // the page is about such values
   for (const b of all) {
     const pieces = b.pieces.filter((p) => !isCode(p.el) && !matchesUp(p.el, "[translate=no],q"));
     if (!pieces.length) continue;
@@ -133,6 +145,8 @@ function unfilled(all) {
     const template = !templates && TEMPLATE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
     if (template) { say(b.el, plain, template[0]); continue; }
     if (TO_DO.test(plain) && /^H[1-6]|BUTTON|LABEL|LEGEND$/.test(b.el.nodeName) && !prose(b.el)) { say(b.el, plain); continue; }
+    if (KEY_SNAKE.test(plain) && b.el.matches("button,label,legend,summary,h1,h2,h3,[role=button]") && !documented(b.el)) { say(b.el, plain); continue; }
+    if (RAW.test(plain) && !ANSWER.test(plain) && !documented(b.el) && !prose(b.el)) { say(b.el, plain); continue; }
     const object = OBJECT.exec(plain);
     if (object && !inQuotes(plain, object) && !(documented(b.el) && prose(b.el))) { say(b.el, plain, object[0]); continue; }
     if (INVALID.test(plain) && !documented(b.el) && !/Invalid Date\s*[:(]/.test(plain) && plain.length < 120) { say(b.el, plain); continue; }
@@ -141,7 +155,7 @@ function unfilled(all) {
       if (single && !inQuotes(plain, single) && !prose(b.el) && !/\b(?:brac(?:es|kets?)|curly|placeholders?|variables?|syntax|wildcards?)\b/i.test(plain)) { say(b.el, plain, single[0].trim()); continue; }
       if ((KEY.test(plain) || KEY2.test(plain) || KEY_UP.test(plain)) && !PACKAGE.test(plain) && !DOMAIN.test(plain) && !/@|\d{2}/.test(plain) && !b.el.closest("a[href^=http],a[href^=mailto]")) { say(b.el, plain); continue; }
     }
-    if (told || documented(b.el) || PROSE_WORDS.test(plain)) continue;
+    if (told || documented(b.el) || PROSE_WORDS.test(plain) || FIXED.test(plain)) continue;
     const bare = BARE.map((p) => p.exec(plain)).find((m) => m && !inQuotes(plain, m));
     if (bare && plain.length < 200) { say(b.el, plain, bare[0].trim()); continue; }
     if (plain.length < 80 && (LABELLED.test(plain) || INNER.test(plain) || PARENS.test(plain)) && !prose(b.el)) { say(b.el, plain); continue; }
@@ -169,6 +183,6 @@ function unfilledParts() {  // the same in fields, attributes, style sheets and 
     if (wrong) say(el, `${wrong} (an attribute)`, wrong);
     else if (/(^|[/=])(undefined|NaN|\[object(?:%20| )Object\]|\{\{.+\}\})($|[/?#&])/.test(href)) say(el, `a link to ${href}`, href);
   }
-  const title = document.title;
-  if (OBJECT.test(title) || /\{\{.{1,60}\}\}|\$\{\w+\}/.test(title) || EXACT.test(title.trim()) || new RegExp(`(?:^|[-|\u2013:] )${NONE}(?: [-|\u2013:]|$)`).test(title)) say(document.documentElement, `the page's title: ${title}`, title);
+  const title = document.title, about = every("h1 code,h1 kbd,h1 samp").some((e) => EXACT.test(fold(e.textContent))) || byName().length > 0;
+  if (OBJECT.test(title) || /\{\{.{1,60}\}\}|\$\{\w+\}/.test(title) || EXACT.test(title.trim()) || (!about && new RegExp(`(?:^|[-|\u2013:] )${NONE}(?: [-|\u2013:]|$)`).test(title))) say(document.documentElement, `the page's title: ${title}`, title);
 }

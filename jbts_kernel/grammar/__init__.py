@@ -1,0 +1,59 @@
+"""Text to Step: words, signatures and values. Pure; nothing here touches a page or a file."""
+
+from .lines import HelpWanted, bind, parse, parse_arguments, render
+from .references import interpolate, references
+from .signature import (
+    COMMON_ABOUT,
+    Chart,
+    Cover,
+    Expected,
+    Input,
+    Json,
+    Locator,
+    Names,
+    Parameter,
+    Path,
+    Rest,
+    Signature,
+    common_options,
+    nearest_verb,
+)
+from .texts import clip, nearest, printable
+from .values import LARGEST, check_required, convert
+from .words import Token, join_nesting, literal, locator_word, quote, tokenize
+
+__all__ = [
+    "COMMON_ABOUT",
+    "LARGEST",
+    "Chart",
+    "Cover",
+    "Expected",
+    "HelpWanted",
+    "Input",
+    "Json",
+    "Locator",
+    "Names",
+    "Parameter",
+    "Path",
+    "Rest",
+    "Signature",
+    "Token",
+    "bind",
+    "check_required",
+    "clip",
+    "common_options",
+    "convert",
+    "interpolate",
+    "join_nesting",
+    "literal",
+    "locator_word",
+    "nearest",
+    "nearest_verb",
+    "parse",
+    "parse_arguments",
+    "printable",
+    "quote",
+    "references",
+    "render",
+    "tokenize",
+]
