@@ -138,5 +138,6 @@ def test_complete_stop_restart(lab: Server, tester: Tester, shop: Shop) -> None:
     tester.page.click(f'{shown} >> role=button[name="move to the side bar"]')
     tester.page.expect("#jp-right-stack .jbts-panel", "visible")
     narrow = "document.querySelector('#jp-right-stack .jbts-panel')"
+    tester.until("the page at the side", f"{narrow}.querySelector('img').naturalWidth > 1000")
     assert tester.page.evaluate(f"{narrow}.scrollWidth <= {narrow}.clientWidth")
     tester.picture("aside")
