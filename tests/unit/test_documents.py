@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jbts_kernel.grammar import common_options
 from jbts_kernel.settings_reference import with_settings
 from jbts_kernel.verbs import VERBS, reference
 from jbts_kernel.vision.reference import with_rules
@@ -27,6 +28,25 @@ def test_the_verb_reference_is_current() -> None:
     assert reference.with_table(readme) == readme
     waiting = (ROOT / "docs" / "waiting.md").read_text(encoding="utf-8")
     assert reference.with_table(waiting, reference.needs_table) == waiting
+
+
+SPOKEN = re.compile(r"`(%{1,2}[a-z][^`\n]*)`|^(?:    )?(%{1,2}[a-z]\w*(?: [^\n]*)?)$", re.M)
+"""A command as documents say it: between backticks, or a line of an example."""
+OF_IPYTHON = {"capture", "config", "load_ext", "run", "unload_ext"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_that_are_spoken_of_exist(document: Path) -> None:
+    """Every magic that a document names is a verb here, with the options it is shown with."""
+    for found in SPOKEN.finditer(document.read_text(encoding="utf-8")):
+        name, *words = (found[1] or found[2]).lstrip("%").split()
+        if name in OF_IPYTHON or (name, words) == ("verb", ["--help"]):
+            continue
+        assert name in VERBS, found.group()
+        signature = VERBS[name]
+        known = {"--help", *(p.option for p in (*signature.parameters, *common_options(signature)))}
+        shown = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+        assert shown <= known, found.group()
 
 
 def test_the_rules_are_current() -> None:
