@@ -37,7 +37,6 @@ LOOK_SECONDS = 3.0
 GLANCE_SECONDS = 1.0
 """The same, where something did not answer before."""
 MESSAGES_KEPT = 200
-_FACTS = "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})"
 UNSEEN = frozenset(("request", "cookie", "storage"))
 """Step types that change nothing a picture could show."""
 
@@ -201,7 +200,6 @@ def run_step(
 class _Seen:
     """The page after the step."""
 
-    facts: Any = None
     url: str = ""
     title: str = ""
     viewport: tuple[int, int] | None = None
@@ -330,7 +328,7 @@ def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: 
             acted = signature.step_type in ACTING and signature.step_type != "navigate"  # which waited itself
             if acted and session.dialog is None and outcome.error is None:
                 _let_arrive(stage)
-            seen.facts = session.settle_signals(_FACTS)
+            session.settle_signals()
             if acted:
                 stage.note = stage.note or _opened(session)
         if not left_loading and session.dialog is None:
@@ -356,7 +354,10 @@ def _opened(session: Session) -> str:
 def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool, seen: _Seen) -> None:
     """Ask the page where it is, take its picture, and on a failure keep its source."""
     session = stage.session
-    facts = seen.facts or session.evaluate(_FACTS, timeout=5)
+    facts = session.evaluate(
+        "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})",
+        timeout=5,
+    )
     if isinstance(facts, dict):
         seen.url, seen.title = facts["url"], facts["title"]
         seen.viewport = (int(facts["width"]), int(facts["height"]))
