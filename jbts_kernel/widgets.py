@@ -36,6 +36,7 @@ from .models import StepResult
 from .pipeline import glance
 from .pointing import Offer, act, offers, page_offers, secret_name
 from .suggestions import suggestions
+from .view import heard_where_it_was_sent
 
 if TYPE_CHECKING:
     from .browser.engine import Session
@@ -57,7 +58,7 @@ class LivePanel(anywidget.AnyWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        _heard_where_it_was_sent(self.comm)
+        heard_where_it_was_sent(self.comm)
         self._bench = bench
         self._lab = Lab()
         self._loop = _own_loop()
@@ -443,20 +444,6 @@ def twin(test: str, results: Sequence[StepResult]) -> display.Bundle:
     """The panel as a plain picture: its steps, and the page after the last of them."""
     last = next((r.thumbnail for r in reversed(results) if r.thumbnail), None)
     return display.strip(test or "no test is open", results[-KEPT:], [last] if last else [])
-
-
-def _heard_where_it_was_sent(comm: Any) -> None:
-    """ipykernel passes what a front end says to the loop that spoke last on its comm. That is the main one whenever
-    a step has told of itself, and a running cell keeps it busy; Stop has to be heard while one runs. A front end may
-    name a loop of the kernel before this one: that is the main one's to hear."""
-    if not hasattr(comm, "_reply_subshell_for"):
-        return
-
-    def route(data: Any, sent_to: str | None) -> str | None:
-        known = comm.kernel.shell_channel_thread.manager.list_subshell() if comm.kernel is not None else []
-        return sent_to if sent_to in known else None
-
-    comm._reply_subshell_for = route
 
 
 def _own_loop() -> asyncio.AbstractEventLoop | None:

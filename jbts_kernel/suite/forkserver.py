@@ -196,7 +196,8 @@ class Server:
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]  # as ipykernel's launcher does
+    if sys.path[0] in ("", os.getcwd()):  # as ipykernel's launcher does; an installation may have put it there again
+        del sys.path[0]
     warm()
     if threading.active_count() != 1:
         names = ", ".join(thread.name for thread in threading.enumerate())

@@ -228,12 +228,12 @@ def test_tour_shows_every_verb() -> None:
 
 @pytest.fixture(scope="module")
 def suite(jupyter_path: Path, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteResult]:
-    """All of them but the tour in one run, as CI runs them."""
+    """All of them but the tour in one run, as CI runs them, the dashboard, too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(jupyter_path))
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         yield run(
-            [path for path in NOTEBOOKS if path.stem != "tour"],
+            [path for path in ALL if path.stem != "tour"],
             home=tmp_path_factory.mktemp("suite") / ".jbts",
             parameters={"base_url": shop.url},
             environ={**os.environ, "PYTHONPATH": str(ROOT), "JBTS_BROADCASTER": "off"},
@@ -266,6 +266,11 @@ class TestRuns:
     """What a run leaves behind: an executed notebook, rows, and no secret."""
 
     pytestmark = RUN
+
+    def test_dashboard_passes_in_a_suite(self, suite: SuiteResult) -> None:
+        """It holds no test, and is one: every cell shows something of the project it runs in."""
+        (case,) = [case for case in suite.results if case.case.path.stem == "dashboard"]
+        assert case.status == "passed", case.verdict.message
 
     @pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path.stem != "tour"], ids=lambda p: p.stem)
     def test_notebook_passes_in_a_suite(self, notebook: Path, suite: SuiteResult, shop: Shop) -> None:

@@ -91,6 +91,17 @@ threading.Thread(target=threading.Event().wait, name="left", daemon=True).start(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are read from /proc")
+def test_a_forked_kernel_finds_what_an_ordinary_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python looks for modules in the same places either way, also where the folder of the run is one of them."""
+    monkeypatch.chdir(ROOT)  # where the package under test is installed from
+    path = notebook(tmp_path / "where.ipynb", "import sys; print(sys.path)")
+    places = []
+    for warm in (True, False):
+        result = run([path], home=tmp_path / str(warm) / ".jbts", environ=environment(), warm_starts=warm)
+        places.append(printed(result.results[0]))
+    assert places[0] == places[1] and str(ROOT) in places[0][0]
+
+
 def test_nothing_of_a_kernel_is_left_for_the_next(tmp_path: Path) -> None:
     """Modules, environment, folder, seeds, threads, signals, files and umask: a notebook after one that changed all
     of them finds what it would find in a kernel started anew; and its random numbers are its own."""
