@@ -37,16 +37,19 @@ LOOK_SECONDS = 3.0
 GLANCE_SECONDS = 1.0
 """The same, where something did not answer before."""
 MESSAGES_KEPT = 200
+"""Console lines, and requests, that a row holds: the newest."""
 UNSEEN = frozenset(("request", "cookie", "storage"))
 """Step types that change nothing a picture could show."""
 
 
 @dataclass
 class Marks:
-    """Numbers in the signals: where the current test began, and the last step that acted."""
+    """Numbers in the signals: where the current test began, and the last step that acted; and how far they stand
+    in rows. What comes between two steps belongs to the second."""
 
     test: int = 0
     act: int = 0
+    told: int = 0
 
 
 @dataclass
@@ -94,7 +97,7 @@ def run_step(
     stage: Stage | None = None
     outcome = Outcome()
     pending: BaseException | None = None
-    ordinal = mark = 0
+    ordinal = 0
     browser_ms = 0.0
     try:
         ordinal = recorder.step_started(step_id, about)
@@ -102,12 +105,11 @@ def run_step(
         if session.browser.started_at >= clock:
             browser_ms = (time.perf_counter() - clock) * 1000
         recorder.about_browser(session.browser.name, session.browser.version)
-        mark = session.browser.signals.mark()
         session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
         stage = _stage(around, step, signature, session)
         stage.ordinal = ordinal
         if signature.step_type in ACTING:
-            around.marks().act = mark
+            around.marks().act = session.browser.signals.mark()
             if step.verb != "restore":  # which looks at the page itself
                 session.checkpoints.take(session, ordinal)
         outcome.value = _attempts(stage, step, signature, outcome)
@@ -144,7 +146,9 @@ def run_step(
     if stage is not None:
         gone = isinstance(outcome.error, BrowserGone)  # it is not asked for its tabs
         tabs = {stage.session.handle} if gone else {*stage.session.tabs, stage.session.handle}
-        console, requests = stage.session.browser.signals.since(mark, tabs)
+        signals, marks = stage.session.browser.signals, around.marks()
+        told, marks.told = marks.told, signals.mark()
+        console, requests = signals.since(told, tabs, marks.told)
         requests += stage.requests
     mask, fault = around.mask, outcome.error
     if fault is not None and step.options.optional and pending is None:
@@ -183,8 +187,8 @@ def run_step(
         artifacts=tuple(stage.artifacts) if stage else (),
         analyses=tuple(stage.analyses) if stage else (),
         analysis=stage.looked if stage else None,
-        console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[:MESSAGES_KEPT]),
-        requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[:MESSAGES_KEPT]),
+        console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[-MESSAGES_KEPT:]),
+        requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[-MESSAGES_KEPT:]),
         note=mask(stage.note or stage.session.introduce()) if stage else "",
         pictures=tuple((n, capture.thumbnail(p)) for n, p in stage.pictures) if stage and thumbnails else (),
         difference=stage.difference if stage else "",

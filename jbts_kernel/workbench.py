@@ -392,7 +392,7 @@ class Workbench(Answers):
 
         self.sessions[user] = session
         mark = session.browser.signals.mark()
-        self._marks[user] = Marks(mark, mark)
+        self._marks[user] = Marks(mark, mark, mark)
 
     def open_browser(self, user: str, spec: LaunchSpec) -> Session:
         """Give a user this browser, a clean context of it, and go on as that user. Where it does not start,

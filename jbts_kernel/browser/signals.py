@@ -53,11 +53,14 @@ class Signals:
         with self._lock:
             return self._count
 
-    def since(self, mark: int, targets: frozenset[str] | set[str]) -> tuple[list[ConsoleMessage], list[NetworkRequest]]:
-        """Messages of these targets from ``mark`` on, oldest first, as far back as they are kept."""
+    def since(
+        self, mark: int, targets: frozenset[str] | set[str], until: int | None = None
+    ) -> tuple[list[ConsoleMessage], list[NetworkRequest]]:
+        """Messages of these targets from ``mark`` on, up to ``until``, oldest first, as far back as they are kept."""
         with self._lock:
-            fresh = min(self._count - mark, len(self._items))
-            items = [item for target, item in list(self._items)[len(self._items) - fresh :] if target in targets]
+            first = self._count - len(self._items)  # the number of the oldest
+            kept = list(self._items)[max(0, mark - first) : None if until is None else max(0, until - first)]
+            items = [item for target, item in kept if target in targets]
         return (
             [item for item in items if isinstance(item, ConsoleMessage)],
             [item for item in items if isinstance(item, NetworkRequest)],

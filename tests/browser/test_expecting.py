@@ -270,6 +270,21 @@ def test_requests(trial: Trial) -> None:
     assert {("GET", 404), ("POST", 200)} <= sent
 
 
+def test_what_comes_between_two_steps_is_in_the_second_one_s_row(trial: Trial) -> None:
+    """A request that is answered and a line that is written after a step has ended are recorded, once."""
+    trial.open("<h1>here</h1>")
+    trial("text h1")
+    trial.js("void fetch('/status/404').then(() => { console.error('late'); globalThis.answered = true; })")
+    trial.until("globalThis.answered")
+    trial.bench.session.settle_signals()
+    trial("text h1")
+    trial("text h1")
+    asked = [(r["step_id"], r["status"]) for r in trial.rows("network") if r["url"].endswith("/status/404")]
+    said = [r["step_id"] for r in trial.rows("console") if r["text"] == "late"]
+    second = trial.rows()[-2]["step_id"]
+    assert (asked, said) == ([(second, 404)], [second])
+
+
 def test_dialogs(trial: Trial) -> None:
     """expect dialog waits for one and may say its text, folded; no-dialog fails while one is open."""
     trial.open("dialogs.html")
