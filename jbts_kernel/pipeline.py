@@ -38,6 +38,7 @@ GLANCE_SECONDS = 1.0
 """The same, where something did not answer before."""
 MESSAGES_KEPT = 200
 """Console lines, and requests, that a row holds: the newest."""
+_FACTS = "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})"
 UNSEEN = frozenset(("request", "cookie", "storage"))
 """Step types that change nothing a picture could show."""
 
@@ -204,6 +205,7 @@ def run_step(
 class _Seen:
     """The page after the step."""
 
+    facts: Any = None
     url: str = ""
     title: str = ""
     viewport: tuple[int, int] | None = None
@@ -332,7 +334,7 @@ def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: 
             acted = signature.step_type in ACTING and signature.step_type != "navigate"  # which waited itself
             if acted and session.dialog is None and outcome.error is None:
                 _let_arrive(stage)
-            session.settle_signals()
+            seen.facts = session.settle_signals(_FACTS)
             if acted:
                 stage.note = stage.note or _opened(session)
         if not left_loading and session.dialog is None:
@@ -358,10 +360,7 @@ def _opened(session: Session) -> str:
 def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool, seen: _Seen) -> None:
     """Ask the page where it is, take its picture, and on a failure keep its source."""
     session = stage.session
-    facts = session.evaluate(
-        "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})",
-        timeout=5,
-    )
+    facts = seen.facts or session.evaluate(_FACTS, timeout=5)
     if isinstance(facts, dict):
         seen.url, seen.title = facts["url"], facts["title"]
         seen.viewport = (int(facts["width"]), int(facts["height"]))

@@ -513,14 +513,15 @@ class ChromiumSession(Session):
         """The dialog open in the current tab."""
         return self.browser.signals.dialog(self.handle)
 
-    def settle_signals(self) -> None:
-        """Return once every message the page sent so far has been received."""
+    def settle_signals(self, expression: str = "0") -> Any:
         asked, command = self.browser.channel.post("Browser.getVersion"), "Browser.getVersion"
+        said = None
         if self.dialog is None:
             # the document may be being replaced: then the messages of the old one are in already
             with contextlib.suppress(CommandRefused, TabGone, UnexpectedDialog):
-                self.evaluate("0")
+                said = self.evaluate(expression)
         answer(asked, command, self.browser.channel.bounded(10))
+        return said
 
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
         """A JavaScript expression's plain value in the current tab's main frame, past the driver."""

@@ -390,8 +390,9 @@ class Session(ABC):
         """Whether JavaScript, as the body of a function, can be read at all; nothing of it runs."""
 
     @abstractmethod
-    def settle_signals(self) -> None:
-        """Return once every message the page sent so far has been received."""
+    def settle_signals(self, expression: str = "0") -> Any:
+        """Return once every message the page sent so far has been received; the page is asked for a JavaScript
+        expression's value meanwhile, which is None where it was not answered."""
 
     def travel(self, go: Callable[[], None], seconds: float) -> None:
         """Run a driver's navigation command; return when the new document is there. Raises what the driver raises."""

@@ -350,8 +350,9 @@ class PlainSession(Session):
             return False
         return True
 
-    def settle_signals(self) -> None:
-        """There are none."""
+    def settle_signals(self, expression: str = "0") -> Any:
+        """There are none, so nothing is asked."""
+        return None
 
     def travel(self, go: Callable[[], None], seconds: float) -> None:
         """A driver that waits for a page waits with every later command, too; so it does not wait, and the

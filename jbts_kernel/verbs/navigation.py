@@ -57,13 +57,14 @@ def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
     from selenium.common.exceptions import TimeoutException, WebDriverException
     from urllib3.exceptions import HTTPError
 
-    stage.session.frames, stage.session.placement = [], TAB
+    framed, stage.session.frames, stage.session.placement = bool(stage.session.frames), [], TAB
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
         stage.session.stop_loading()
         stage.session.left_loading = False
     try:
-        stage.driver.switch_to.default_content()
+        if framed:
+            stage.driver.switch_to.default_content()
         stage.session.travel(go, max(0.2, stage.deadline.left))
     except TimeoutException:
         raise StepTimeout(

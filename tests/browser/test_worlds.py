@@ -96,6 +96,29 @@ def test_nothing_of_ours_is_left_in_the_page(trial: Trial) -> None:
     assert "jbts" not in PAGE_SCRIPT.lower()
 
 
+def test_what_was_found_before_is_not_mistaken_for_another(trial: Trial, site: Site) -> None:
+    """What is kept of one question is about that element and that document, also when both were replaced since."""
+    trial.open("<input id=a><input id=b>")
+    trial("type #a one")
+    kept = trial.bench.session.page("element", chain=[{"engine": "css", "value": "#a"}], wants=[])["el"]
+    other = trial.bench.session.page("element", chain=[{"engine": "css", "value": "#b"}], wants=[])["el"]
+    assert trial.bench.session.page("read", el=kept, what="value")["value"] == "one"
+    assert trial.bench.session.page("read", el=other, what="value")["value"] == ""
+    trial.js("a.remove()")
+    assert trial.bench.session.page("read", el=kept, what="value")["state"] == "stale"
+    assert trial.bench.session.page("read", el=other, what="value")["value"] == ""
+    trial("navigate " + site.page("<input id=b value=two>"))
+    trial("expect #b value two")
+    trial("back")
+    trial("expect #b value ''")
+
+
+def test_nothing_is_rendered_beside_the_tested_page(trial: Trial) -> None:
+    """The browser opens no pages of its own, which would be rendered anew for each context."""
+    found = trial.bench.session.browser.channel.call("Target.getTargets", {"filter": [{}]})["targetInfos"]
+    assert {one["type"] for one in found} <= {"page", "tab", "browser"}
+
+
 def test_what_a_frame_of_another_site_says(trial: Trial, site: Site) -> None:
     """Console lines and requests of a frame in another process belong to the step that met them."""
     source = site.other_url + site.page("<p>inner</p>")
