@@ -417,12 +417,14 @@ class Workbench(Answers):
     def _lost(self, session: Session, gone: bool = False) -> None:
         """A browser died, or a page in it: forget it and everything in it; the next step starts anew and
         says so. Where only the driver died, the next step replaces that. ``gone`` means it was tried."""
-        from .browser.recovery import ALIVE_SECONDS
+        from .browser.processes import ended
+        from .browser.recovery import ALIVE_SECONDS, DYING_SECONDS
 
         browser = session.browser
-        if browser.alive and not browser.driver_runs and not gone:
-            return
         answered = not gone and browser.patience.abandoned_at is None
+        if browser.alive and not gone:  # the connection of a driver that is killed breaks before it has ended
+            if not browser.driver_runs or (not answered and ended(browser.driver_process, DYING_SECONDS)):
+                return
         # A grid's node ends without a word: it has to be asked.
         there = browser.alive and (not browser.spec.grid or browser.answers(ALIVE_SECONDS))
         if there and answered and browser.shares:

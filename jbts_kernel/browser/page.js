@@ -301,7 +301,10 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   }
   if (!wants.includes("point")) return null;
   const key = () => { const r = el.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(); };
-  const moved = memory.box !== key();
+  // A look outside a frame may stand on the time the next frame has: only two times tell whether it moves.
+  const time = document.timeline.currentTime, sameTime = time === memory.time && (memory.sameTime = (memory.sameTime || 0) + 1) < 4;
+  const moved = memory.box !== key() || sameTime;
+  memory.time = time;
   const view = point(el);
   const outside = !view || view[0] < 0 || view[1] < 0 || view[0] >= innerWidth || view[1] >= innerHeight;
   if (!outside && !memory.framed && window !== window.top) {  // the frame itself may be out of view

@@ -85,6 +85,12 @@ def kill(one: Process | None) -> None:
         _gone((process,), LAST_WAIT)
 
 
+def ended(one: Process | None, seconds: float) -> bool:
+    """Whether this process has ended, or does within so many seconds; of none at all it is not known."""
+    process = one.found() if one is not None else None
+    return one is not None and (process is None or _gone((process,), seconds))
+
+
 def _gone(processes: Iterable[psutil.Process], seconds: float) -> bool:
     """Wait until all have ended; whether they did. One that its parent has not looked at yet has ended,
     although its id is still taken: whoever inherits the processes of a dead parent may be slow."""

@@ -14,6 +14,8 @@ from ..errors import BrowserGone, StepTimeout
 from .engine import Browser, Session
 
 ALIVE_SECONDS = 5.0
+DYING_SECONDS = 1.0
+"""How long a process whose connection broke may take to end."""
 BUSY_SECONDS = 0.15
 """How long a driver may go on with a command nobody waits for before another takes its place."""
 SLICE_SECONDS = 0.45

@@ -113,6 +113,23 @@ def test_death_during_a_step(own_browser: Make, victim: str, line: str) -> None:
     assert trial.row()["status"] == "passed"
 
 
+def test_a_driver_that_is_seen_to_be_dead_a_moment_late(own_browser: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection of a killed driver breaks before its process has ended: the page stays all the same."""
+    trial = own_browser()
+    trial.open("labels.html")
+    trial("evaluate window.kept = 7")
+    child = trial.bench.session.driver.service.process
+    timer = threading.Timer(0.4, kill, (processes(trial)[0],))
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "poll", lambda: None)
+        timer.start()
+        with pytest.raises(StepFailed, match="the next step replaces it"):
+            trial("evaluate new Promise(() => {}) --timeout 15")
+        timer.join()
+    assert trial("evaluate window.kept") == 7
+    assert "the driver had died and was replaced" in trial.last.note
+
+
 def test_a_page_that_crashes(own_browser: Make) -> None:
     """A crashed page is told as such; the browser and its other users go on, and so does the test."""
     trial = own_browser()
