@@ -422,9 +422,10 @@ class Workbench(Answers):
 
         browser = session.browser
         answered = not gone and browser.patience.abandoned_at is None
-        if browser.alive and not gone:  # the connection of a driver that is killed breaks before it has ended
-            if not browser.driver_runs or (not answered and ended(browser.driver_process, DYING_SECONDS)):
-                return
+        dying = not gone and browser.alive and not answered  # its connection breaks before it has ended
+        driver_died = not browser.driver_runs or (dying and ended(browser.driver_process, DYING_SECONDS))
+        if browser.alive and driver_died and not gone:
+            return
         # A grid's node ends without a word: it has to be asked.
         there = browser.alive and (not browser.spec.grid or browser.answers(ALIVE_SECONDS))
         if there and answered and browser.shares:
