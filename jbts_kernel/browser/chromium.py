@@ -584,6 +584,13 @@ class ChromiumSession(Session):
             self.placement = self.placement.holding(Placement(**inset))
         return self.placement
 
+    @property
+    def framed_apart(self) -> bool:
+        try:
+            return bool(self.frames) and world.place(self, self.frames).session != self._target
+        except (CommandRefused, world.OutOfReach):
+            return False
+
     def page_in(self, frames: list[Any], command: str, **arguments: Any) -> dict[str, Any]:
         if self.dialog is not None:
             raise dialog_open(self.dialog)

@@ -290,6 +290,11 @@ class Session(ABC):
         return self.placement
 
     @property
+    def framed_apart(self) -> bool:
+        """Whether the current frame is drawn by another process than its tab's page."""
+        return False
+
+    @property
     @abstractmethod
     def tabs(self) -> list[str]:
         """The handles of this session's tabs, in the order they opened."""

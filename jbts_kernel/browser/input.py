@@ -14,9 +14,13 @@ from typing import Any
 from ..errors import StepProblem
 from ..grammar import clip, nearest
 from .engine import Session
-from .placement import TAB
+from .placement import TAB, Placement
 
+ATTEMPTS, SEEN_MS = 5, 200
+"""How often, and for how long each time, a pointer is moved into a frame of another process until that sees it."""
 BUTTONS = {"left": 0, "middle": 1, "right": 2}
+
+_MOUSE = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
 
 # Names a person types, as the code points of W3C WebDriver, section 15.4.2 (Keyboard actions).
 KEYS = {
@@ -82,16 +86,31 @@ def up(button: int = 0) -> dict[str, Any]:
     return {"type": "pointerUp", "button": button, "duration": 0}
 
 
+def _reach(session: Session, x: float, y: float) -> Placement:
+    """Move the pointer to a point of a frame in another process until the frame's page has seen it there; where the
+    frame lies. The browser looks for such a frame in what was drawn last: just after a scroll a press would go to
+    what lay there before, or nowhere."""
+    for _ in range(ATTEMPTS):
+        session.page("listen")
+        frame = session.place_frame()
+        perform(session, [{**_MOUSE, "actions": [move(*frame.point(x, y))]}])
+        if session.page("pointed", slice=SEEN_MS, x=x, y=y).get("state") == "ready":
+            break
+    return frame
+
+
 def pointer(session: Session, actions: list[dict[str, Any]], held: Sequence[str] = ()) -> None:
     """Run pointer actions, with keys held down around them. Points are of the current frame's viewport;
     most drivers take them for the tab's, so the frame's place is added."""
-    frame = TAB if session.points_in_frame else session.place_frame()
     moves = [a for a in actions if a["type"] == "pointerMove"]
+    if moves and session.framed_apart:
+        frame = _reach(session, moves[0]["x"], moves[0]["y"])
+    else:
+        frame = TAB if session.points_in_frame else session.place_frame()
     if moves:
         session.pointer = (moves[-1]["x"], moves[-1]["y"])
     if session.frames:
         actions = [{**a, **_rounded(*frame.point(a["x"], a["y"]))} if a in moves else a for a in actions]
-    source = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
     if held:
         rest = [{"type": "pause", "duration": 0}]
         keys = (
@@ -100,9 +119,9 @@ def pointer(session: Session, actions: list[dict[str, Any]], held: Sequence[str]
             + [{"type": "keyUp", "value": k} for k in reversed(held)]
         )
         actions = rest * len(held) + actions + rest * len(held)
-        perform(session, [{"type": "key", "id": "keyboard", "actions": keys}, {**source, "actions": actions}])
+        perform(session, [{"type": "key", "id": "keyboard", "actions": keys}, {**_MOUSE, "actions": actions}])
     else:
-        perform(session, [{**source, "actions": actions}])
+        perform(session, [{**_MOUSE, "actions": actions}])
 
 
 def press(session: Session, keys: Sequence[str]) -> None:

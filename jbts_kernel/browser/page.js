@@ -490,6 +490,16 @@ const COMMANDS = {
     return { url: location.href, title: clip(document.title, 500), width: innerWidth, height: innerHeight, top: window.top === window,
       status: entry && entry.responseStatus ? entry.responseStatus : null, box: box && box.width ? plain(box) : null };
   },
+  // Has the page seen the pointer where it was moved to? (Rounding moves it, in a frame that is scaled more so.)
+  listen: () => {
+    if (!globalThis.pointing) addEventListener("mousemove", (event) => { pointing.at = [event.clientX, event.clientY]; }, true);
+    globalThis.pointing = { at: null };
+    return {};
+  },
+  pointed: () => poll(() => {
+    const at = globalThis.pointing?.at, there = at && Math.hypot(at[0] - args.x, at[1] - args.y) < 4;
+    return { state: there ? "ready" : "elsewhere", again: !there };
+  }),
   focus: () => {
     const el = args.el, rich = el.isContentEditable;
     el.focus();

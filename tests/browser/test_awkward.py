@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jbts_kernel.browser.engine import PAGE_SCRIPT
+from jbts_kernel.browser import input as gestures
+from jbts_kernel.browser.engine import PAGE_SCRIPT, Session
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
@@ -41,6 +42,31 @@ def test_presses_land_in_frames_of_any_shape(trial: Trial, style: str, elsewhere
     for button in ("#b", "#c"):
         trial(f"click {button}")
         trial(f"expect {button} text pressed")
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["hears", "hears nothing"])
+def test_a_press_waits_until_its_frame_is_drawn_there(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, deaf: bool
+) -> None:
+    """A frame of another process is found in what was drawn last: a pointer that went astray is moved again before
+    it presses. A page that lets nobody hear of the pointer is pressed all the same."""
+    silent = "<script>addEventListener('mousemove', (e) => e.stopImmediatePropagation(), true)</script>"
+    source = trial.site.other_url + trial.site.page(silent * deaf + INNER)
+    trial.open(f"<iframe id=f src='{source}' style='position:absolute;top:2500px;left:900px'></iframe>")
+    trial("frame #f")
+    assert trial.bench.session.framed_apart
+    performed: list[Any] = []
+    perform = gestures.perform
+
+    def astray(session: Session, sources: list[dict[str, Any]]) -> None:
+        performed.append(sources)
+        first = [{**sources[0], "actions": [gestures.move(1, 1)]}]
+        perform(session, first if len(performed) == 1 else sources)
+
+    monkeypatch.setattr(gestures, "perform", astray)
+    trial("click #b")
+    trial("expect #b text pressed")
+    assert len(performed) == (gestures.ATTEMPTS + 1 if deaf else 3)
 
 
 @pytest.mark.parametrize(
