@@ -25,7 +25,7 @@ from .cdp import CommandRefused, answer
 from .faults import dialog_open
 
 if TYPE_CHECKING:
-    from .chromium import ChromiumSession
+    from .chromium_session import ChromiumSession
 
 NAMED = re.compile(r"f\.(\w+)\.d\.(\w+)\.e\.(\d+)")  # a chromedriver element: frame, document, number
 NAME = "jbts"

@@ -46,6 +46,7 @@ WARM = (
     "ipykernel.kernelapp",
     "jbts_kernel.broadcast.events",
     "jbts_kernel.browser.chromium",
+    "jbts_kernel.browser.chromium_session",
     "jbts_kernel.browser.pool",
     "jbts_kernel.browser.recovery",
     "jbts_kernel.completion",
