@@ -302,7 +302,7 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   if (!wants.includes("point")) return null;
   const key = () => { const r = el.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(); };
   // A look outside a frame may stand on the time the next frame has: only two times tell whether it moves.
-  const time = document.timeline.currentTime, sameTime = time === memory.time && (memory.sameTime = (memory.sameTime || 0) + 1) < 4;
+  const time = document.timeline.currentTime, sameTime = timers && time === memory.time && (memory.sameTime = (memory.sameTime || 0) + 1) < 4;
   const moved = memory.box !== key() || sameTime;
   memory.time = time;
   const view = point(el);
