@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import BrowserUnavailable, ConfigProblem, GridUnavailable
 from ..grammar import nearest
 from .grid import wait_for_slot
+from .ports import held_port
 
 SESSION_SECONDS = 30
 COMMAND_SECONDS = 120
@@ -250,9 +251,10 @@ def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
         driver = spec.driver or find_driver(name)
         if driver:
             keywords["executable_path"] = driver
-        if edge:
-            return webdriver.Edge(options, webdriver.EdgeService(**keywords))
-        return webdriver.Chrome(options, webdriver.ChromeService(**keywords))
+        with held_port() as port:
+            if edge:
+                return webdriver.Edge(options, webdriver.EdgeService(port=port, **keywords))
+            return webdriver.Chrome(options, webdriver.ChromeService(port=port, **keywords))
     except NoSuchDriverException:
         if spec.binary is None and find_binary(name) is None:
             raise BrowserUnavailable(_NOT_INSTALLED.format(name=name)) from None

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import BrowserUnavailable, GridUnavailable
 from .grid import wait_for_slot
 from .launch import HOW_TO_GET, LaunchSpec, find_binary, find_driver, remote
+from .ports import held_port
 
 
 def start_plain(spec: LaunchSpec, folder: Path, display: str | None) -> Any:
@@ -41,7 +42,8 @@ def start_plain(spec: LaunchSpec, folder: Path, display: str | None) -> Any:
         keywords["env"] = {**os.environ, "TMPDIR": str(folder)}  # how it is known to be ours: see .processes
         if name == "webkitgtk":
             keywords["env"] = webkit_environment(keywords["env"], folder, display)
-        return _local(name, options, keywords)
+        with held_port() as port:
+            return _local(name, options, {**keywords, "port": port})
     except NoSuchDriverException:
         raise BrowserUnavailable(f"there is no driver for {name}; {HOW_TO_GET[name]}") from None
     except (WebDriverException, HTTPError, OSError) as error:

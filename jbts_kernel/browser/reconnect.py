@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import BrowserGone
 from .faults import first_line
 from .launch import LaunchSpec
+from .ports import held_port
 
 CONNECT_SECONDS = 10
 
@@ -41,18 +42,20 @@ def connect(spec: LaunchSpec, address: str, program: str, scratch: str) -> Any:
     options.page_load_strategy = "eager"
     options.unhandled_prompt_behavior = "ignore"
     kind: Any = webdriver.EdgeService if edge else webdriver.ChromeService
-    service = kind(program, popen_kw={"start_new_session": True}, env={**os.environ, "TMPDIR": scratch})
-    try:
-        service.start()
-        config = ClientConfig(service.service_url, timeout=CONNECT_SECONDS)
-        prefix, name = ("ms", "MicrosoftEdge") if edge else ("goog", "chrome")
-        executor = ChromiumRemoteConnection(service.service_url, prefix, name, client_config=config)
-        driver: Any = webdriver.Remote(executor, file_detector=UselessFileDetector(), options=options)
-    except BaseException as error:
-        kill(service)
-        if isinstance(error, (WebDriverException, HTTPError, OSError)):
-            raise BrowserGone(f"no driver reaches the browser any more ({first_line(error)[:160]})") from None
-        raise
+    own = {"popen_kw": {"start_new_session": True}, "env": {**os.environ, "TMPDIR": scratch}}
+    with held_port() as taken:
+        service = kind(program, port=taken, **own)
+        try:
+            service.start()
+            config = ClientConfig(service.service_url, timeout=CONNECT_SECONDS)
+            prefix, name = ("ms", "MicrosoftEdge") if edge else ("goog", "chrome")
+            executor = ChromiumRemoteConnection(service.service_url, prefix, name, client_config=config)
+            driver: Any = webdriver.Remote(executor, file_detector=UselessFileDetector(), options=options)
+        except BaseException as error:
+            kill(service)
+            if isinstance(error, (WebDriverException, HTTPError, OSError)):
+                raise BrowserGone(f"no driver reaches the browser any more ({first_line(error)[:160]})") from None
+            raise
     driver.service = service
     return driver
 

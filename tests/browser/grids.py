@@ -5,17 +5,19 @@ Each is a Java process of its own on ports that were free a moment before, and i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from jbts_kernel.browser.ports import held_port
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 START_SECONDS = 90.0
@@ -33,15 +35,11 @@ def missing() -> str:
     return "" if find_jar() else "Selenium Grid's jar is not there (scripts/ensure-engines)"
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+@contextlib.contextmanager
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Ports nobody listens on, which nobody else is given while a Java process takes seconds to listen there."""
+    with contextlib.ExitStack() as held:
+        yield [held.enter_context(held_port()) for _ in range(count)]
 
 
 class GridProcess:
@@ -117,28 +115,28 @@ class Grid:
 
 def standalone(folder: Path, sessions: int = 3) -> Grid:
     """A grid in one process, with room for some sessions."""
-    (port,) = free_ports(1)
     limits = ("--max-sessions", str(sessions), "--override-max-sessions", "true")
-    grid = Grid(
-        f"http://127.0.0.1:{port}", [GridProcess(folder, "standalone", "--port", str(port), *limits, *_CHROME)], []
-    )
-    return _ready(grid, lambda status: bool(status["ready"]))
+    with held_port() as port:
+        grid = Grid(
+            f"http://127.0.0.1:{port}", [GridProcess(folder, "standalone", "--port", str(port), *limits, *_CHROME)], []
+        )
+        return _ready(grid, lambda status: bool(status["ready"]))
 
 
 def hub_with_nodes(folder: Path, count: int = 2) -> Grid:
     """A hub and nodes with one slot each."""
-    port, publish, subscribe, *ports = free_ports(3 + count)
-    bus = ("--publish-events", f"tcp://127.0.0.1:{publish}", "--subscribe-events", f"tcp://127.0.0.1:{subscribe}")
-    hub = GridProcess(folder, "hub", "--port", str(port), *bus, "--healthcheck-interval", "5")
-    nodes = [
-        GridProcess(
-            folder, "node", "--port", str(one), "--hub", f"http://127.0.0.1:{port}", *bus, "--max-sessions", "1",
-            "--register-cycle", "1", "--heartbeat-period", "2", *_CHROME,
-        )
-        for one in ports
-    ]  # fmt: skip
-    grid = Grid(f"http://127.0.0.1:{port}", [hub], nodes)
-    return _ready(grid, lambda status: len([n for n in status["nodes"] if n["availability"] == "UP"]) == count)
+    with held_ports(3 + count) as (port, publish, subscribe, *ports):
+        bus = ("--publish-events", f"tcp://127.0.0.1:{publish}", "--subscribe-events", f"tcp://127.0.0.1:{subscribe}")
+        hub = GridProcess(folder, "hub", "--port", str(port), *bus, "--healthcheck-interval", "5")
+        nodes = [
+            GridProcess(
+                folder, "node", "--port", str(one), "--hub", f"http://127.0.0.1:{port}", *bus, "--max-sessions", "1",
+                "--register-cycle", "1", "--heartbeat-period", "2", *_CHROME,
+            )
+            for one in ports
+        ]  # fmt: skip
+        grid = Grid(f"http://127.0.0.1:{port}", [hub], nodes)
+        return _ready(grid, lambda status: len([n for n in status["nodes"] if n["availability"] == "UP"]) == count)
 
 
 _CHROME = ("--selenium-manager", "false", "--detect-drivers", "true", "--driver-implementation", "chrome")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import pytest
 
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
+from jbts_kernel.browser.ports import held_port
 from jbts_kernel.demo import Shop
 from jbts_kernel.log import Log
 from jbts_kernel.models import Event
@@ -126,22 +126,22 @@ def voila(jupyter_path: Path, home: Path, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "notebooks").mkdir()
     home.mkdir()
     shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", tmp_path / "notebooks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["voila", "notebooks/dashboard.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}"]
     surroundings = {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(jupyter_path), "JBTS_BROADCASTER": "off"}
-    server = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=tmp_path,
-        env={**os.environ, **surroundings, "IPYTHONDIR": str(tmp_path / "ipython")},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    said = server.stderr
-    assert said is not None
-    lines = list(iter(said.readline, f"http://127.0.0.1:{port}/\n"))  # which it says when it listens
-    assert "" not in lines[-1:], lines
+    with held_port() as port:
+        command = ["voila", "notebooks/dashboard.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}"]
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env={**os.environ, **surroundings, "IPYTHONDIR": str(tmp_path / "ipython")},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = server.stderr
+        assert said is not None
+        lines: list[str] = []
+        for line in iter(said.readline, f"http://127.0.0.1:{port}/\n"):  # which it says when it listens
+            lines.append(line)
+            assert line, lines
     rest = threading.Thread(target=said.read)  # a full pipe would stop it
     rest.start()
     yield f"http://127.0.0.1:{port}/"

@@ -7,7 +7,6 @@ import glob
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from jbts_kernel.browser.ports import held_port
 from jbts_kernel.cli import main
 from jbts_kernel.errors import StoreProblem, UsageProblem
 from jbts_kernel.log import Log
@@ -139,16 +139,14 @@ class Centre:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a DuckDB that is served by Quack."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     store = REPOSITORY / "jbts_kernel" / "store"
-    server = subprocess.Popen(
-        [PYTHON, "-c", SERVER, store, tmp_path_factory.mktemp("served") / "central.duckdb", str(port)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert server.stdout is not None and server.stdin is not None
-    assert server.stdout.readline() == b"up\n"
+    with held_port() as port:
+        server = subprocess.Popen(
+            [PYTHON, "-c", SERVER, store, tmp_path_factory.mktemp("served") / "central.duckdb", str(port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert server.stdout is not None and server.stdin is not None
+        assert server.stdout.readline() == b"up\n"
     yield f"quack:localhost:{port}"
     server.kill()
     server.communicate()
