@@ -304,6 +304,7 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   // A look outside a frame may stand on the time the next frame has: only two times tell whether it moves.
   const time = document.timeline.currentTime, sameTime = timers && time === memory.time && (memory.sameTime = (memory.sameTime || 0) + 1) < 4;
   const moved = memory.box !== key() || sameTime;
+  const unjudged = memory.box === undefined || (sameTime && memory.box === key());  // no reason yet, should time be up
   memory.time = time;
   const view = point(el);
   const outside = !view || view[0] < 0 || view[1] < 0 || view[0] >= innerWidth || view[1] >= innerHeight;
@@ -321,7 +322,7 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
     el.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });  // the frame may be out of sight
   }
   memory.box = key();  // after our own scrolling, which is no movement of the page's
-  if (moved) return { state: "moving" };
+  if (moved) return { state: "moving", unjudged };
   const [x, y] = point(el) || [-1, -1];
   if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) return { state: "offscreen" };
   const hit = deepHit(x, y);
@@ -369,7 +370,7 @@ function condition(found) {  // {ok, actual, el}
   if (word === "clickable") {
     args.wants = ["enabled", "point"];
     const why = actionable(found[0], args.memory ||= { scrolls: 0 });
-    return judge(why === null, why ? why.state : "clickable", found[0]);
+    return { ...judge(why === null, why ? why.state : "clickable", found[0]), unjudged: why?.unjudged };
   }
   const el = found[0];
   if (word in STATES) {
@@ -400,8 +401,8 @@ async function poll(check) {  // the last answer, with what was seen on the way 
     const actual = state === "unmet" ? clip(String(answer.actual ?? ""), 200) : undefined;
     if (last && last.state === state && last.by === by && last.actual === actual) last.looks += 1;
     else if (seen.length < 20) seen.push({ state, by, count, actual, at: performance.now() - begun, looks: 1 });
-    const looked = turn > 0 || state !== "moving";  // one look alone cannot tell whether it moves
-    if (!answer.again || (looked && performance.now() >= end) || (turn > 0 && !timers)) return { ...answer, seen };
+    const over = !answer.unjudged && performance.now() >= end;  // one look alone cannot tell whether it moves
+    if (!answer.again || over || (turn > 0 && !timers)) return { ...answer, seen };
     await (turn < 6 || state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
   }
 }
@@ -463,7 +464,7 @@ const COMMANDS = {
     const found = all(args.chain);
     const result = condition(found);
     if (result.ambiguous) return { state: "ambiguous", count: found.length, matches: listed(found, 6) };
-    return { state: result.ok ? "ready" : "unmet", again: !result.ok, actual: result.actual, absent: result.absent, none: found.length === 0, el: result.el,
+    return { state: result.ok ? "ready" : "unmet", again: !result.ok, actual: result.actual, absent: result.absent, none: found.length === 0, el: result.el, unjudged: result.unjudged,
       box: result.el && result.el.isConnected ? plain(result.el.getBoundingClientRect()) : null };
   }),
   page: () => poll(() => {

@@ -39,11 +39,25 @@ def test_the_error_names_the_state(trial: Trial, line: str, words: list[str]) ->
     trial.open("states.html")
     failed = trial.fails(f"{line} --timeout 0.4", "NotActionable", *words)
     waited = re.search(r"for (\d+\.\d) s", failed.message)
-    assert waited is not None and 0.3 <= float(waited.group(1)) < 3
+    assert waited is not None and 0.3 <= float(waited.group(1)) < 30
     assert trial.js("said.textContent") == ""
     assert trial.row()["wait_ms"] == pytest.approx(0, abs=trial.row()["duration_ms"])
     trial("click #plain")
     assert trial.js("said.textContent") == "plain"
+
+
+@pytest.mark.parametrize("line", ["click {}", "wait {} --state clickable"])
+def test_the_state_is_one_that_could_be_seen(trial: Trial, line: str) -> None:
+    """A last look that has no time to tell whether the element rests, on a large page, takes another one instead of
+    saying that it moves."""
+    trial.bench.settings.screenshots = "never"
+    trial.open(
+        "<button>Pay now</button><div style='position:absolute;inset:0 50% 50% 0'></div><ul id=l></ul><script>"
+        "l.innerHTML = Array.from({length: 3000}, (_, i) => `<li>Item ${i}`).join('')</script>"
+    )
+    for _ in range(10):
+        with pytest.raises(StepFailed, match="cover"):
+            trial(line.format("'text=\"Pay now\"' --timeout 0.001"))
 
 
 def test_far_elements_are_scrolled_to(trial: Trial) -> None:
@@ -162,9 +176,9 @@ def test_waiting_for_a_time(trial: Trial) -> None:
     """500ms and 0.2s are times, not locators."""
     trial.open("<h1>x</h1>")
     trial("wait 120ms")
-    assert 120 <= trial.last.duration_ms < 2000
+    assert 120 <= trial.last.duration_ms < 20_000
     trial("wait 0.2s")
-    assert 200 <= trial.last.duration_ms < 2000
+    assert 200 <= trial.last.duration_ms < 20_000
 
 
 # ---- changing underfoot -------------------------------------------------------------------------
