@@ -70,13 +70,14 @@ def _absent(engine: str) -> str:
 # ---- the site -----------------------------------------------------------------------------------
 class Site(http.server.ThreadingHTTPServer):
     """The pages of tests/site and pages made up by a test, on loopback, with endpoints that misbehave:
-    /status/N, /slow?ms=N, /hang, /redirect?to=URL, /circle, /echo, /download/NAME, /drop, /cached."""
+    /status/N, /slow?ms=N, /hang, /gate, /redirect?to=URL, /circle, /echo, /download/NAME, /drop, /cached."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.stopping = threading.Event()
+        self.gate = threading.Event()
         self.made: dict[str, tuple[bytes, str, dict[str, str]]] = {}
         self.seen: list[str] = []
         self._numbers = itertools.count(1)
@@ -148,6 +149,10 @@ class _Answers(http.server.BaseHTTPRequestHandler):
     def _hang(self, rest: str, query: dict[str, str]) -> None:
         self.server.stopping.wait()
         self.close_connection = True
+
+    def _gate(self, rest: str, query: dict[str, str]) -> None:
+        self.server.gate.wait(60)
+        self._send(200, (HEAD.format(title="gate") + "<h1>through</h1>").encode())
 
     def _cached(self, rest: str, query: dict[str, str]) -> None:
         self._send(200, HEAD.format(title="cached").encode(), Cache_Control="max-age=3600")
@@ -247,6 +252,11 @@ class Trial:
         while not (value := self.js(expression)):
             assert time.monotonic() < deadline, f"never true: {expression}"
         return value
+
+    def dialog(self, seconds: float = 20) -> None:
+        """Look until a dialog is open."""
+        session = self.bench.session
+        assert session.browser.wait_for(lambda: session.dialog is not None, seconds), "no dialog opened"
 
     def fails(self, line: str, error: str, *words: str, status: str = "error", body: str | None = None) -> StepFailed:
         """The line fails with this error and these words, a row says so, and the browser goes on."""

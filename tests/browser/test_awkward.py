@@ -66,7 +66,10 @@ def test_a_press_waits_until_its_frame_is_drawn_there(
     monkeypatch.setattr(gestures, "perform", astray)
     trial("click #b")
     trial("expect #b text pressed")
-    assert len(performed) == (gestures.ATTEMPTS + 1 if deaf else 3)
+    *moves, press = [[action["type"] for action in sources[0]["actions"]] for sources in performed]
+    assert moves == [["pointerMove"]] * len(moves) and "pointerDown" in press
+    # a slow page may need more than the one move that is seen to tell of it
+    assert len(moves) == gestures.ATTEMPTS if deaf else 2 <= len(moves) <= gestures.ATTEMPTS
 
 
 @pytest.mark.parametrize(

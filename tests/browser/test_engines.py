@@ -380,7 +380,7 @@ def test_webkit_hangs(own_browser: Any, engine: str) -> None:
     trial.open("labels.html")
     trial.fails("navigate /hang --timeout 1", "StepTimeout")
     page = trial.site.page('<h1>here</h1><img src="/hang">')
-    trial.fails(f"navigate {page} --timeout 2", "StepTimeout", "--wait dom")
+    trial.fails(f"navigate {page} --timeout 4", "StepTimeout", "--wait dom")
     assert trial("text h1") == "here"
     with pytest.raises(StepFailed, match="StepTimeout"):
         trial("evaluate while (true) {} --timeout 1")

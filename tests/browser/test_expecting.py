@@ -148,7 +148,7 @@ def test_what_is_not_so_fails(opened: Trial, words: str, told: list[str]) -> Non
     """Each false expectation is status failed, with what was expected, what was there, and for how long."""
     opened.bench.settings.screenshots = "never"
     opened.fails(f"expect {words} --timeout 0.15", "ExpectationFailed", *told, status="failed")
-    assert opened.row()["duration_ms"] < 6000
+    assert opened.row()["duration_ms"] < 30_000
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_what_is_not_so_fails(opened: Trial, words: str, told: list[str]) -> Non
 )
 def test_expectations_nobody_can_understand(opened: Trial, words: str, told: str) -> None:
     """A word that expect does not know is an error at once, with the one that was meant."""
-    opened.fails(f"expect {words}", "StepProblem", told)
-    assert opened.row()["duration_ms"] < 4000
+    opened.fails(f"expect {words} --timeout 60", "StepProblem", told)
+    assert opened.row()["duration_ms"] < 30_000
 
 
 def test_several_matches(opened: Trial) -> None:
@@ -239,7 +239,8 @@ def test_console(trial: Trial) -> None:
     trial('expect console contains "three 3 {a: 1}"')
     trial("expect console contains careful")
     trial("expect console not contains careless")
-    trial("evaluate setTimeout(() => { throw new TypeError('torn') }, 0)")
+    trial("evaluate setTimeout(() => { window.thrown = true; throw new TypeError('torn') }, 0)")
+    trial.until("window.thrown")
     failed = trial.fails("expect console clean", "ExpectationFailed", "1 error(s)", "torn", status="failed")
     assert "TypeError" in failed.message
     trial("expect console not clean")

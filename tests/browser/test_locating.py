@@ -281,11 +281,11 @@ def test_invalid_locators(reader: Trial, locator: str, words: str) -> None:
     """A locator that cannot be read fails at once, naming the part at fault, and leaves a row."""
     reader.open("labels.html")
     with pytest.raises(Exception, match="LocatorInvalid") as caught:
-        reader.page.click(locator, timeout=20)
+        reader.page.click(locator, timeout=60)
     assert words in str(caught.value)
     row = reader.row()
     assert (row["status"], row["error_type"], row["locator"]) == ("error", "LocatorInvalid", locator or None)
-    assert row["duration_ms"] < 5000
+    assert row["duration_ms"] < 30_000
 
 
 def test_awkward_values(trial: Trial) -> None:

@@ -111,6 +111,7 @@ def test_verbs_that_carry_a_secret(keeper: Trial) -> None:
     keeper.open("<h1 id=h>x</h1><input id=i>")
     keeper.fails("select #i ${PW}", "StepProblem")
     keeper("evaluate setTimeout(() => alert(String.raw`${PW}`), 0)")
+    keeper.dialog()
     keeper.fails("click #h", "UnexpectedDialog", "•••••")
     assert_card_hides(keeper)
     keeper("dialog accept")

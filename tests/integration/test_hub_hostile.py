@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import ClientConnection, connect
 
@@ -171,7 +171,7 @@ def talker(hub: HubInfo) -> Iterator[ClientConnection]:
         yield connection
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(message=messages | values)
 def test_whatever_is_sent_is_answered(talker: ClientConnection, message: Any) -> None:
     """Any JSON in any of the fields has one answer of a known type, and the connection stays."""

@@ -224,7 +224,7 @@ def test_a_hanging_page_holds_until_the_client_goes() -> None:
         assert not select.select([held[0]], [], [], 0)[0]
         held[1] = hold()
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # a held page is held for good
     held[0].close()
     held[1].close()
 
@@ -241,7 +241,7 @@ def test_stopping_leaves_nothing() -> None:
     until(lambda: len(shop_threads() - before) == 4)
     began = time.monotonic()
     shop.stop()
-    assert time.monotonic() - began < 2 and shop_threads() <= before
+    assert time.monotonic() - began < 20 and shop_threads() <= before  # the late one was to come after 30 s
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port), timeout=5)
     shop.stop()

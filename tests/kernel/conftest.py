@@ -61,18 +61,22 @@ class Kernel:
         self.client.wait_for_ready(timeout=PATIENCE)
 
     def run(
-        self, code: str, *, stop_on_error: bool = True, interrupt_after: float | None = None, tags: Sequence[str] = ()
+        self,
+        code: str,
+        *,
+        stop_on_error: bool = True,
+        interrupt_when: Callable[[], bool] | None = None,
+        tags: Sequence[str] = (),
     ) -> Reply:
-        begun = time.monotonic()
         asked = self._ask(code, stop_on_error, tags)
         reply = Reply("")
         deadline = time.monotonic() + PATIENCE
         idle = False
         while not (idle and reply.status):
             assert time.monotonic() < deadline, f"no answer to {code!r}"
-            if interrupt_after is not None and time.monotonic() - begun > interrupt_after:
+            if interrupt_when is not None and interrupt_when():
                 self.manager.interrupt_kernel()
-                interrupt_after = None
+                interrupt_when = None
             if not idle:
                 idle = self._hear(asked, reply)
             else:
@@ -91,7 +95,7 @@ class Kernel:
 
     def _hear(self, asked: str, reply: Reply) -> bool:
         try:
-            message = self.client.get_iopub_msg(timeout=1)
+            message = self.client.get_iopub_msg(timeout=0.2)
         except queue.Empty:
             return False
         if message["parent_header"].get("msg_id") != asked:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jbts_kernel.broadcast.client import Position
@@ -28,7 +28,6 @@ from jbts_kernel.errors import HubProblem
 from jbts_kernel.log.envelope import Record
 
 # A machine that is busy with other tests is no failure.
-AT_ANY_PACE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _numbers = itertools.count(1)
 
@@ -426,7 +425,6 @@ def restarts(draw: st.DrawFn) -> tuple[list[list[tuple[str, int]]], int]:
     return orders, draw(st.integers(0, 12))
 
 
-@AT_ANY_PACE
 @given(restarts(), st.booleans())
 def test_a_subscriber_sees_each_event_once_across_hubs(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[list[list[tuple[str, int]]], int], everything: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jbts_kernel.broadcast.mailboxes import OfflineQueues, Receipts, Waiting
@@ -13,7 +13,6 @@ from jbts_kernel.broadcast.protocol import JoinRoom
 from jbts_kernel.broadcast.rooms import NOT_BEGUN, Mailbox, Room, Rooms
 
 # A machine that is busy with other tests is no failure.
-AT_ANY_PACE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def body(number: int) -> bytes:
@@ -60,7 +59,6 @@ def covered(messages: list[dict[str, object]]) -> list[int]:
 COUNTS = st.integers(0, 120)
 
 
-@AT_ANY_PACE
 @given(COUNTS, st.integers(1, 40), st.integers(200, 20_000), COUNTS, st.integers(1, 5_000))
 def test_every_number_is_given_or_told_lost(events: int, frames: int, size: int, cursor: int, limit: int) -> None:
     """From any cursor on, a reader gets each offset exactly once and in order, as an event or in a gap;
@@ -169,7 +167,6 @@ def two_orders(draw: st.DrawFn) -> tuple[Lines, Lines]:
     return numbered(live), numbered(again)[first:]
 
 
-@AT_ANY_PACE
 @given(two_orders(), st.integers(0, 15))
 def test_a_new_hub_never_claims_a_position_it_does_not_have(orders: tuple[Lines, Lines], seen: int) -> None:
     """If a hub that started anew says "recovered", then what the client saw is exactly what it would
@@ -236,7 +233,6 @@ def waiting(number: int, ts: float = 0.0, size: int = 10) -> Waiting:
     return Waiting(f"id{number}", ts, b"x" * size)
 
 
-@AT_ANY_PACE
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 200), st.integers(1, 300)), max_size=60))
 def test_waiting_messages_are_bounded(arrivals: list[tuple[str, int, int]]) -> None:
     """In number and bytes for a user, in users, in bytes altogether; the newest are kept, in order."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jbts_kernel.log.envelope import (
@@ -62,7 +62,6 @@ def test_a_line_holds_the_event_and_its_writer() -> None:
     assert decode(line) == Record("i", "step.finished", 12.5, "host-1-abcdef01", 7, "r", "e", "s", {"name": "click"})
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=6))
 def test_any_json_can_be_written(data: dict[str, Any]) -> None:
     """Whatever JSON a page yields makes one line that reads back; what is no valid text is replaced."""
@@ -171,7 +170,6 @@ def test_numpy_values_are_numbers() -> None:
     assert written({**data, "bad": "\ud800"}).data == {"n": 5, "f": 1.5, "bad": "?"}
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_no_record(line: bytes) -> None:
     """Bytes that are not a line of the log are told apart, not raised about."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
@@ -26,7 +26,6 @@ from jbts_kernel.broadcast.protocol import (
 )
 
 # A machine that is busy with other tests is no failure.
-AT_ANY_PACE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 JSON = st.recursive(
     st.none()
@@ -42,7 +41,6 @@ EPOCHS = st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True)
 TOKEN = "t" * 32
 
 
-@AT_ANY_PACE
 @given(st.binary() | st.text() | JSON.map(json.dumps))
 @example(b"\xff\xfe")
 @example("[" * 100_000)
@@ -59,7 +57,6 @@ def test_anything_is_parsed_or_refused(message: str | bytes) -> None:
         assert json.loads(protocol.error(found))["code"] == found.code
 
 
-@AT_ANY_PACE
 @given(ROOMS, st.none() | st.tuples(EPOCHS, st.integers(0, MAX_OFFSET)), st.booleans())
 def test_join_keeps_what_was_asked(room: str, position: tuple[str, int] | None, history: bool) -> None:
     """A join with or without a position comes out as it went in."""
@@ -98,7 +95,6 @@ def test_refusals_have_codes(message: str, code: str) -> None:
     assert refused.value.code == code
 
 
-@AT_ANY_PACE
 @given(st.binary(max_size=300) | st.sampled_from([125, 126, 65_535, 65_536, 70_000]).map(bytes))
 def test_frames_are_what_the_standard_says(payload: bytes) -> None:
     """A ready-made frame is read back, whole, by the WebSocket library's own parser."""
@@ -113,7 +109,6 @@ def test_frames_are_what_the_standard_says(payload: bytes) -> None:
     assert not reader.buffer
 
 
-@AT_ANY_PACE
 @given(st.dictionaries(st.text(), JSON, max_size=5), ROOMS, st.integers(1, MAX_OFFSET), st.text(max_size=40))
 def test_an_event_says_where_it_stands(data: dict[str, Any], room: str, offset: int, execution: str) -> None:
     """An event in a room is its data with room, epoch and offset beside it, whatever the data holds."""
@@ -130,7 +125,6 @@ def test_an_event_says_where_it_stands(data: dict[str, Any], room: str, offset: 
     }
 
 
-@AT_ANY_PACE
 @given(st.dictionaries(st.sampled_from([*protocol.PLACE_KEYS, "type", "text"]), JSON))
 def test_a_message_cannot_fake_its_place(body: dict[str, Any]) -> None:
     """The place of a room's message is the hub's, whatever its sender wrote there."""
@@ -142,7 +136,6 @@ def test_a_message_cannot_fake_its_place(body: dict[str, Any]) -> None:
     assert "type" in place
 
 
-@AT_ANY_PACE
 @given(st.floats(allow_nan=False))
 @example(math.inf)
 def test_any_time_can_be_written(ts: float) -> None:
@@ -150,7 +143,6 @@ def test_any_time_can_be_written(ts: float) -> None:
     assert protocol.iso(ts).endswith("Z") and len(protocol.iso(ts)) == 27
 
 
-@AT_ANY_PACE
 @given(st.text(max_size=140))
 def test_an_execution_has_a_room_or_none(ident: str) -> None:
     """An execution's room can always be joined; an id that would make a room that cannot has none."""

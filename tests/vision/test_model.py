@@ -140,8 +140,8 @@ def test_nobody_answers(model: Any, tmp_path: Path) -> None:
     """A refused connection is a connection_error that names the host, tried as often as the SDK tries."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    found = look(asking(model, tmp_path, base_url=f"http://127.0.0.1:{port}/v1"))
+        port = free.getsockname()[1]  # bound, and nobody listens
+        found = look(asking(model, tmp_path, base_url=f"http://127.0.0.1:{port}/v1"))
     assert found.status == "connection_error" and "127.0.0.1" in found.summary
 
 
