@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ for _name in [name for name in os.environ if name.startswith(("JBTS_", "OPENAI_"
     del os.environ[_name]
 # Selenium Manager would look for a driver, and report that it did, on the network.
 os.environ["SE_OFFLINE"] = os.environ["SE_AVOID_STATS"] = "true"
+
+# A shell without job control has what it starts in the background ignore Ctrl-C, which tests press here and in programs
+# that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says how busy the machine is: the usual 200 ms fail a test that does nothing wrong.
 settings.register_profile("at any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
