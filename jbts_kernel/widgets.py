@@ -113,7 +113,9 @@ class LivePanel(anywidget.AnyWidget):
                 self.send({"is": "thumbnail", "id": result.step_id}, [result.thumbnail])
 
     def _refresh(self, content: dict[str, Any]) -> None:
-        answer: dict[str, Any] = {"is": "picture", "none": True, "busy": bool(self._bench.running)}
+        busy = bool(self._bench.running)  # then its end is told, and looked at
+        late = bool(self._bench.sessions) and not busy  # a page that needs longer than a look has
+        answer: dict[str, Any] = {"is": "picture", "none": True, "busy": busy, "late": late}
         png = None
         try:
             with self._bench.looking(BUSY_SECONDS) as session:

@@ -154,7 +154,7 @@ def panel(trial: Trial) -> Panel:
 
 def test_looking_leaves_no_trace(trial: Trial, panel: Panel) -> None:
     """Opening the panel, hovering, a picture, the list of elements and a pick are answered and recorded nowhere."""
-    assert panel.ask("refresh")["picture"] == {"is": "picture", "none": True, "busy": False}
+    assert panel.ask("refresh")["picture"] == {"is": "picture", "none": True, "busy": False, "late": False}
     assert trial.bench.sessions == {}  # and no browser started for it
     trial.open(NAMED, title="<b>hostile</b>")
     before = len(trial.records())

@@ -208,8 +208,12 @@ def test_leases_of_an_asynchronous_program(small: BrowserPool) -> None:
     small.acquire(SPEC, timeout=30).close()
 
 
-def test_health_tells_what_is_wrong(small: BrowserPool) -> None:
-    """Healthy with a page opened for real; degraded where all are in use; unhealthy where none can be started."""
+def test_health_tells_what_is_wrong(small: BrowserPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Healthy with a page opened for real; degraded where that was slow or all are in use; unhealthy where none can
+    be started."""
+    monkeypatch.setattr("jbts_kernel.browser.pool.SLOW_MS", 0.0)
+    assert small.health(SPEC)["status"] == "degraded"
+    monkeypatch.setattr("jbts_kernel.browser.pool.SLOW_MS", 60_000.0)  # on a loaded machine it is
     well = small.health(SPEC)
     assert (well["status"], well["grid_url"], well["max_size"], well["navigation"]["ok"]) == ("healthy", None, 1, True)
     assert well["navigation"]["ms"] > 0

@@ -56,6 +56,27 @@ def test_a_test_built_by_pointing(lab: Server, tester: Tester) -> None:
     assert "About JupyterLab" in "".join(twins[0]["data"]["text/html"])  # the panel's own cell keeps the whole strip
 
 
+LATE = """
+import jbts_kernel.widgets as panels
+from jbts_kernel.errors import StepTimeout
+looks, glance = [], panels.glance
+def late(*about):
+    looks.append(1)
+    if len(looks) < 3:
+        raise StepTimeout("the page does not answer")
+    return glance(*about)
+panels.glance = late
+"""
+
+
+def test_a_picture_that_is_late_comes(lab: Server, tester: Tester, shop: Shop) -> None:
+    """A page that needs longer than a look after its step is looked at again, without anybody asking for it."""
+    tester.open("late.ipynb", LATE, "%workbench")
+    tester.run_cell(0)
+    tester.run_cell(1)
+    tester.go(f"{shop.url}/")
+
+
 def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> None:
     """Pointing offers what to do; what is done on the picture is recorded, a password as a secret; what changed is
     offered; a step of the timeline tells its story, and everything fits 400 pixels."""
