@@ -28,6 +28,7 @@ from jbts_kernel.store.publish import ensure, publish
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+PATIENCE = 60.0
 HELD_S, RETIRE_S = 5.0, 20.0
 """How long a connection is held open, and how old a merged segment is when it leaves the spool (a day, in use). A
 connection must not be held for longer than that: its generation does not know what was merged after it."""
@@ -76,7 +77,8 @@ def python(script: str, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 def chaos(home: Path, notes: Path, seconds: float, *, writers: int = 4, seed: int = 5) -> Report:
-    """Let it rage for ``seconds`` in the data folder ``home``; writers note in ``notes`` what was acknowledged."""
+    """Let it rage for ``seconds`` in the data folder ``home``, and until enough has happened; writers note in
+    ``notes`` what was acknowledged."""
     chance, report = random.Random(seed), Report()
     ensure(home)
     notes.mkdir(exist_ok=True)
@@ -96,7 +98,7 @@ def chaos(home: Path, notes: Path, seconds: float, *, writers: int = 4, seed: in
     held_until = seen = held_seen = 0.0
     try:
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or (time.monotonic() < end + PATIENCE and not _raged(report, notes)):
             try:
                 with duckdb.connect(database, read_only=True, config={"threads": "1"}) as connection:
                     seen = _look(connection, seen, report)
@@ -128,6 +130,12 @@ def chaos(home: Path, notes: Path, seconds: float, *, writers: int = 4, seed: in
             process.wait()
     _judge(home, notes, names, report)
     return report
+
+
+def _raged(report: Report, notes: Path) -> bool:
+    """Whether enough has happened to judge by: on a loaded machine a writer needs seconds to begin."""
+    acknowledged = sum(path.read_bytes().count(b"\n") for path in notes.iterdir())
+    return report.reads > 3 and report.held_reads > 3 and report.kills > 0 and acknowledged > 20
 
 
 def _look(connection: duckdb.DuckDBPyConnection, seen: float, report: Report) -> float:

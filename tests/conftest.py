@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -42,9 +43,11 @@ def nothing_left_running() -> Iterator[None]:
     deadline = time.monotonic() + _LEFT_SECONDS
     children = psutil.Process().children(recursive=True)
     _, alive = psutil.wait_procs(children, timeout=max(0.0, deadline - time.monotonic()))
-    commands = [" ".join(child.cmdline())[:200] for child in alive if child.is_running()]
+    commands = []
     for child in alive:
-        child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by now
+            commands.append(" ".join(child.cmdline())[:200])
+            child.kill()
     assert not commands, f"left running by the tests: {commands}"
 
 
