@@ -35,7 +35,7 @@ def kill(process: psutil.Process) -> None:
 
 def assert_ended(*expected: psutil.Process) -> None:
     """These processes end by themselves; the ones that do not are ended, and named."""
-    _, alive = psutil.wait_procs(expected, timeout=5)
+    _, alive = psutil.wait_procs(expected, timeout=30)
     left = [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     for process in left:
         process.kill()

@@ -408,6 +408,6 @@ def test_webkit_dies(own_browser: Any, engine: str, victim: str) -> None:
         driver.wait(10)
     trial("navigate /buttons.html")
     assert "had died" in trial.last.note
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=30)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
     assert not folder.exists()

@@ -52,7 +52,7 @@ def test_no_free_slot(hub_grid: Any, make_trial: Any, tmp_path: Path) -> None:
     finally:
         for trial in (*holders, late):
             trial.bench.close()
-    hub_grid.wait(lambda status: not any(slot.get("session") for n in status["nodes"] for slot in n["slots"]), 20)
+    hub_grid.wait(lambda status: not any(slot.get("session") for n in status["nodes"] for slot in n["slots"]))
 
 
 def test_a_browser_the_grid_does_not_have(hub_grid: Any, own_browser: Any) -> None:

@@ -155,7 +155,7 @@ def test_a_driver_that_stops_while_a_lease_is_taken(monkeypatch: pytest.MonkeyPa
             session.driver.get(PAGE)
             assert session.driver.title == "here"
         assert time.monotonic() - begun < 60
-        _, alive = psutil.wait_procs(stopped, timeout=10)
+        _, alive = psutil.wait_procs(stopped, timeout=30)
         assert not alive
 
 

@@ -273,7 +273,7 @@ def test_serving_in_the_foreground_ends_with_stop() -> None:
     foreground.start()
     assert ask(shop, "GET", "/api/health")[0] == 200 and foreground.is_alive()
     shop.stop()
-    foreground.join(5)
+    foreground.join(30)
     assert not foreground.is_alive()
 
 
