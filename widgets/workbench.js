@@ -345,7 +345,7 @@ function render({ model, el }) {
       pictureAnew.answered();
       clearTimeout(later);
       if (m.moved && again > 0 && !streaming) later = setTimeout(() => lookAgain(again - 1), 700);
-      if (m.late && again > 0) later = setTimeout(() => lookAgain(Math.min(again - 1, 3)), 700);  // or the picture stays small and old
+      if (m.late && again > 0) later = setTimeout(() => lookAgain(again - 1), 700 * (7 - again));  // or the picture stays small and old
       if (m.none) return;
       if (m.url !== address.value && !picked) light([]);
       if (m.width) { size.width = m.width; size.height = m.height; size.x = m.x; size.y = m.y; picture.style.aspectRatio = `${m.width} / ${m.height}`; }
