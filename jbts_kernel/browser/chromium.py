@@ -66,6 +66,7 @@ class ChromiumBrowser(Browser):
         self._loan: Loan | None = None
         self._tab_ready: tuple[str, str] | None = None
         self.downloads: dict[str, Download] = {}
+        self._download_contexts: dict[str, str] = {}  # of those a tab told of, which is before the browser does
         self._node_places: list[str] = []
         self._connect()
 
@@ -169,6 +170,10 @@ class ChromiumBrowser(Browser):
             with self._arrived:
                 self._note_download(params)
                 self._arrived.notify_all()
+        elif method == "Page.downloadWillBegin":
+            tab = self._targets.get(self._by_session.get(session_id or "", ""))
+            if tab is not None:
+                self._download_contexts[params["guid"]] = tab.context_id
         elif session_id is not None:
             self.worlds.receive(session_id, method, params)
             self.signals.receive(self._by_session.get(session_id, ""), method, params)
@@ -179,7 +184,8 @@ class ChromiumBrowser(Browser):
     def _note_download(self, event: dict[str, Any]) -> None:
         key, state = event["guid"], event.get("state")
         if "suggestedFilename" in event:
-            self.downloads[key] = Download(key, event["suggestedFilename"], event.get("url", ""), "running")
+            context = self._download_contexts.pop(key, "")
+            self.downloads[key] = Download(key, event["suggestedFilename"], event.get("url", ""), "running", context)
             for old in list(self.downloads)[:-DOWNLOADS_KEPT]:
                 del self.downloads[old]
         elif key in self.downloads and state in ("completed", "canceled"):

@@ -236,7 +236,8 @@ class ChromiumSession(Session):
         return float(size["width"]), float(size["height"])
 
     def files(self) -> dict[str, Download]:
-        return dict(self.browser.downloads)
+        ours = ("", self.context_id)
+        return {key: one for key, one in self.browser.downloads.copy().items() if one.context in ours}
 
     def fetch(self, download: Download, place: Path) -> None:
         if self.browser.spec.grid:

@@ -32,12 +32,14 @@ PAGE_SCRIPT = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file on its way. ``key`` tells it from every other of its session, ``url`` is empty where it is not known."""
+    """A file on its way. ``key`` tells it from every other of its session; ``url``, and the ``context`` it belongs to,
+    are empty where they are not known."""
 
     key: str
     name: str
     url: str
     state: Literal["running", "completed", "canceled"]
+    context: str = ""
 
 
 QUIT_SECONDS = 2.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jbts_kernel.browser import input as gestures
 from jbts_kernel.browser.engine import Download
 from jbts_kernel.browser.lending import Lender
 
@@ -104,6 +105,28 @@ def test_many_downloads(trial: Trial) -> None:
     for name in ("report.csv", "report-1.csv"):
         assert trial("download #get").name == name
     assert len(kept) == 200
+
+
+def test_another_user_s_download_is_not_ours(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another user's page downloads while a step waits for its own is not taken for it."""
+    trial.bench.line("browser --as buyer")
+    trial.open("files.html")
+    buyer = trial.bench.session
+    trial.bench.line("use main")
+    trial.open("files.html")
+    browser = buyer.browser
+
+    def theirs() -> list[tuple[str, str]]:
+        return [(f.name, f.state) for f in buyer.files().values() if f.context]
+
+    def press_elsewhere(*_: Any) -> None:
+        buyer.evaluate("document.querySelector('#get').click()")
+        assert browser.wait_for(lambda: theirs() == [("report.csv", "completed")], 30)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gestures, "pointer", press_elsewhere)
+        trial.fails("download #get --timeout 0.4", "StepTimeout", "started no download")
+    assert trial("download #get").stat().st_size == 2000
 
 
 def test_downloads_cannot_choose_their_folder(trial: Trial, tmp_path: Path) -> None:
