@@ -18,7 +18,7 @@ from . import evidence
 from .browser import actionability, capture
 from .browser.actionability import Deadline, Watch
 from .browser.faults import translate
-from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, UnexpectedDialog
+from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, TabGone, UnexpectedDialog
 from .grammar import Parameter, Signature, clip, convert
 from .ids import new_id
 from .models import Box, ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
@@ -39,6 +39,9 @@ GLANCE_SECONDS = 1.0
 MESSAGES_KEPT = 200
 """Console lines, and requests, that a row holds: the newest."""
 _FACTS = "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})"
+_SIGHT = """({width: innerWidth, height: innerHeight, x: Math.round(scrollX), y: Math.round(scrollY),
+  born: performance.timeOrigin})"""
+"""What a picture shows; ``born`` tells one document from the next."""
 UNSEEN = frozenset(("request", "cookie", "storage"))
 """Step types that change nothing a picture could show."""
 
@@ -399,7 +402,14 @@ def _let_arrive(stage: Stage) -> None:
 
 
 def _outline(stage: Stage) -> Box | None:
+    """Where the step's element is in the picture just taken; nothing where its page went on to another meanwhile,
+    which then is what the picture shows."""
     if stage.box is None:
+        return None
+    try:
+        if stage.element is not None and stage.ask("probe", el=stage.element).get("state") == "stale":
+            return None
+    except (TabGone, StepTimeout):
         return None
     return stage.session.placement.box(stage.box)
 
@@ -413,8 +423,7 @@ def glance(around: Surroundings, session: Session) -> tuple[bytes | None, dict[s
     title, url = titles.get(session.handle, ("", ""))
     facts: dict[str, Any] = {"url": around.mask(url), "title": around.mask(title)}
     if png is not None:
-        asked = "({width: innerWidth, height: innerHeight, x: Math.round(scrollX), y: Math.round(scrollY)})"
-        facts |= session.evaluate(asked, timeout=LOOK_SECONDS) or {}
+        facts |= session.evaluate(_SIGHT, timeout=LOOK_SECONDS) or {}
     tabs = [around.mask(text or address)[:80] for text, address in titles.values()]
     return png, {**facts, "tabs": tabs, "tab": list(titles).index(session.handle) if session.handle in titles else 0}
 

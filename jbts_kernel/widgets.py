@@ -34,7 +34,7 @@ from .grammar import clip, literal
 from .lab import Lab
 from .models import StepResult
 from .pipeline import glance
-from .pointing import Offer, act, offers, page_offers, secret_name
+from .pointing import PRESSES, Offer, act, drag, frame_choices, offers, page_offers, secret_name
 from .suggestions import suggestions
 from .view import heard_where_it_was_sent
 
@@ -48,6 +48,8 @@ PICTURES_KEPT = 40
 BUSY_SECONDS = 0.25
 """How long a look waits for a step to end before it says that one runs."""
 QUALITY = 78
+SIZES = ("1280x800", "1920x1080", "1024x768", "768x1024", "390x844")
+"""Viewports to choose from."""
 
 
 class LivePanel(anywidget.AnyWidget):
@@ -106,7 +108,6 @@ class LivePanel(anywidget.AnyWidget):
         self._lab.reveal()
         self.send({
             "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
-            "devices": list(DEVICES),
         })  # fmt: skip
         for result in results[-PICTURES_KEPT:]:
             if result.thumbnail:
@@ -116,6 +117,7 @@ class LivePanel(anywidget.AnyWidget):
         busy = bool(self._bench.running)  # then its end is told, and looked at
         late = bool(self._bench.sessions) and not busy  # a page that needs longer than a look has
         answer: dict[str, Any] = {"is": "picture", "none": True, "busy": busy, "late": late}
+        places = {}
         png = None
         try:
             with self._bench.looking(BUSY_SECONDS) as session:
@@ -124,18 +126,57 @@ class LivePanel(anywidget.AnyWidget):
                     self._follow(session)
                     dialog = session.dialog
                     told = f"{dialog.kind}: {clip(self._bench.secrets.mask(dialog.text), 200)}" if dialog else ""
-                    more = {"dialog": told, "framed": bool(session.frames), "screen": self._screen(facts)}
-                    answer = {"is": "picture", **facts, **more, "moved": png is not None and png != self._seen}
+                    several = len(facts["tabs"]) > 1
+                    tab = f"tab {facts['tab']}: {facts['tabs'][facts['tab']]}" if several else ""
+                    places = {"tabs": tab, "screens": self._screen(facts)}
+                    moved = png is not None and png != self._seen
+                    answer = {"is": "picture", **facts, "dialog": told, "moved": moved}
                     self._seen = png or b""
         finally:
             self.send(answer, [_webp(png)] if png else None)  # the next is asked for when this one is answered
+        if png is not None:
+            choices = self._choices()
+            here = next(one["text"] for one in choices if one["here"]) if len(choices) > 1 else ""
+            self.send({"is": "places", **places, "frames": self._masked(here and f"in {here.strip()}")})
+
+    def _choices(self) -> list[dict[str, Any]]:
+        """The page and its frames; nothing where there is none to ask."""
+        with self._bench.looking(BUSY_SECONDS) as session:
+            if session is None:
+                return []
+            there = pointing.frames(session, self._bench.settings.testid_attribute)
+            return frame_choices(there, framed=bool(session.frames))
+
+    def _frames(self, content: dict[str, Any]) -> None:
+        """What steps can run in: the page, and each frame in it."""
+        entries = [{**one, "about": "steps run here" if one["here"] else ""} for one in self._choices()]
+        self._list("Run steps in" if entries else "No page to ask now", entries)
+
+    def _list(self, title: str, entries: list[dict[str, Any]]) -> None:
+        """Something to choose from: each entry says what is asked when it is chosen."""
+        self.send({"is": "list", "title": title, "entries": self._masked(entries)})
 
     def _screen(self, facts: Mapping[str, Any]) -> str:
-        """The line that makes the page's screen what it is; nothing where the page could not be asked."""
-        device = self._bench.spec.device
-        if device:
-            return f"browser --device {device}"
-        return f"window {facts['width']}x{facts['height']}" if "width" in facts else ""
+        """The device, or the viewport; nothing where the page could not be asked."""
+        return self._bench.spec.device or (f"{facts['width']}x{facts['height']}" if "width" in facts else "")
+
+    def _screens(self, content: dict[str, Any]) -> None:
+        """The viewports and devices there are."""
+        lines = {size: f"window {size}" for size in SIZES} | {name: f"browser --device {name}" for name in DEVICES}
+        self._list("Viewport or device", [
+            {"text": text, "about": "", "ask": {"do": "line", "line": line}} for text, line in lines.items()
+        ])  # fmt: skip
+
+    def _tabs(self, content: dict[str, Any]) -> None:
+        """The tabs there are."""
+        with self._bench.looking(BUSY_SECONDS) as session:
+            titles = session.titles() if session else {}
+            current = session.handle if session else ""
+        self._list("Tabs" if titles else "No page to ask now", [
+            {"text": clip(title or url, 80), "about": "steps run here" if handle == current else f"{number}",
+             "here": handle == current, "ask": {"do": "line", "line": f"tab {number}"}}
+            for number, (handle, (title, url)) in enumerate(titles.items())
+        ])  # fmt: skip
 
     def _hit(self, content: dict[str, Any], *, deep: bool) -> dict[str, Any] | None:
         """What lies under a point of the picture, or what a locator means, with its box on the picture; None where
@@ -154,7 +195,7 @@ class LivePanel(anywidget.AnyWidget):
         try:
             found = self._hit(content, deep=False)
             if found is not None:
-                answer |= {key: self._masked(found.get(key)) for key in ("state", "text", "box", "locators")}
+                answer |= {key: self._masked(found.get(key)) for key in ("state", "text", "box", "locators", "born")}
         finally:
             self.send(answer)  # the next move is asked for when this one is answered
 
@@ -197,7 +238,12 @@ class LivePanel(anywidget.AnyWidget):
         """Everything on the page that can be named, for who does not point with a mouse."""
         with self._bench.looking(BUSY_SECONDS) as session:
             found = pointing.offers(session, self._bench.settings.testid_attribute) if session else []
-        self.send({"is": "elements", "elements": self._masked(found)})
+        title = "Drag onto" if content.get("onto") else "On the page"
+        self._list(title if found else "Nothing on the page can be named", [
+            {"text": one["locator"], "about": one["role"], "box": one["box"],
+             "ask": {"do": "pick", "locator": one["locator"]}}
+            for one in found
+        ])  # fmt: skip
 
     # ---- acting -------------------------------------------------------------------------------------
     def _write(self, content: dict[str, Any]) -> None:
@@ -229,12 +275,16 @@ class LivePanel(anywidget.AnyWidget):
 
     def _drive(self, content: dict[str, Any]) -> None:
         """A press on the picture, as a hand would press the page."""
-        found, typed = self._hit(content, deep=True), str(content.get("typed", ""))
+        found, typed, to = self._hit(content, deep=True), str(content.get("typed", "")), content.get("to")
+        how = content.get("how") if content.get("how") in PRESSES else ""
+        target = self._hit(to, deep=True) if isinstance(to, dict) else None
         nothing = "no field of the page has the focus; press one first" if typed else "nothing to press there"
-        if found is None or found["state"] != "ready" or not found["locators"]:
-            self.note("a step is running, or no browser is" if found is None else nothing, "error")
+        busy = found is None or (to is not None and target is None)
+        if found is None or busy or found["state"] != "ready" or not found["locators"]:
+            self.note("a step is running, or no browser is" if busy else nothing, "error")
             return
-        offer, locator = act(found), found["locators"][0]["locator"]
+        offer = act(found, str(how)) if target is None else drag(found, target)
+        locator = found["locators"][0]["locator"]
         if typed and offer.asks not in ("text", "password"):
             self.note(nothing, "error")
         elif offer.asks:
@@ -245,25 +295,28 @@ class LivePanel(anywidget.AnyWidget):
             self._perform(offer.line(locator), record=bool(content.get("record")), run=True, content=content)
 
     def _do(self, content: dict[str, Any]) -> None:
-        """A control of the panel: one line."""
-        self._perform(str(content.get("line", "")), record=bool(content.get("record")), run=True, content=content)
+        """A control of the panel: a line, or those that lead into a frame."""
+        lines = str(content.get("line", "")).split("\n")
+        self._perform(*lines, record=bool(content.get("record")), run=True, content=content)
 
     def _go(self, content: dict[str, Any]) -> None:
         line = f"navigate {literal(str(content.get('url', '')))}"
         self._perform(line, record=bool(content.get("record")), run=True, content=content)
 
-    def _perform(self, line: str, *, record: bool, run: bool, content: Mapping[str, Any]) -> None:
+    def _perform(self, *lines: str, record: bool, run: bool, content: Mapping[str, Any]) -> None:
         here = bool(content.get("here")) and content.get("asks") != "password"
-        written = record and self._lab.write(f"%{line}", run=run, here=here)
+        text = "\n".join(f"%{line}" for line in lines)
+        written = record and self._lab.write(text, run=run, here=here)
         if run and not written:
-            self._between_cells(lambda: self._run(line))
+            self._between_cells(lambda: self._run(lines))
         if record:
-            self.send({"is": "wrote", "line": f"%{line}", "written": written})
+            self.send({"is": "wrote", "line": text, "written": written})
 
-    def _run(self, line: str) -> None:
-        value = self._bench.line(line)
-        if value is not None:
-            self.note(f"{line}: {clip(str(value), 300)}")
+    def _run(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            value = self._bench.line(line)
+            if value is not None:
+                self.note(f"{line}: {clip(str(value), 300)}")
 
     def _again(self, content: dict[str, Any]) -> None:
         """The page as it was before a step, then that step and those after it once more."""
@@ -321,11 +374,18 @@ class LivePanel(anywidget.AnyWidget):
         r = results[place]
         before = next((b for b in reversed(results[:place]) if b.screenshot and b.execution_id == r.execution_id), None)
         pictures = [self._stored(one) for one in (before, r)]
+        took = " \u00b7 ".join(part for part in (r.status, display.duration(r.duration_ms), display.spent(r)) if part)
+        about = took, f"{r.title}  {r.url}".strip(), r.note
+        rows = {
+            "What to do": list(r.hints[:8]),
+            "Console": [f"{m.level}: {clip(mask(m.text), 300)}" for m in r.console[:30]],
+            "Requests": [f"{q.method} {clip(q.url, 200)} {q.status or q.text}" for q in r.requests[:30]],
+            "What was tried": list(r.tried[:30]),
+            "Evidence": [r.evidence] if r.evidence else [],
+        }
         self.send({
-            "is": "details", **_entry(r), "url": r.url, "title": r.title, "hints": list(r.hints[:8]), "note": r.note,
-            "spent": display.spent(r), "evidence": r.evidence or "", "tried": list(r.tried[:30]),
-            "console": [f"{m.level}: {clip(mask(m.text), 300)}" for m in r.console[:30]],
-            "requests": [f"{q.method} {clip(q.url, 200)} {q.status or q.text}" for q in r.requests[:30]],
+            "is": "details", **_entry(r), "about": [text for text in about if text],
+            "rows": [[title, lines] for title, lines in rows.items() if lines],
             "pictures": [name for name, data in zip(("before", "after"), pictures, strict=True) if data],
         }, [data for data in pictures if data])  # fmt: skip
 
@@ -413,7 +473,8 @@ _ASKED: Mapping[str, Callable[[LivePanel, dict[str, Any]], None]] = {
     "elements": LivePanel._elements, "write": LivePanel._write, "drive": LivePanel._drive, "line": LivePanel._do,
     "go": LivePanel._go, "again": LivePanel._again, "stop": LivePanel._stop, "details": LivePanel._details,
     "suggest": LivePanel._suggest, "expect": LivePanel._expect, "stream": LivePanel._stream, "taken": LivePanel._taken,
-    "aside": LivePanel._aside, "save": LivePanel._save,
+    "aside": LivePanel._aside, "save": LivePanel._save, "frames": LivePanel._frames,
+    "tabs": LivePanel._tabs, "screens": LivePanel._screens,
 }  # fmt: skip
 
 
@@ -478,9 +539,9 @@ def _entry(result: StepResult) -> dict[str, Any]:
         "id": result.step_id,
         "ordinal": result.ordinal,
         "status": result.status,
+        "mark": display.MARKS.get(result.status, "?"),
         "source": result.source[:300],
         "took": display.duration(result.duration_ms),
         "error": (result.error_message or "")[:500],
         "box": asdict(result.box) if result.box and result.viewport else None,
-        "viewport": result.viewport,
     }

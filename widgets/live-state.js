@@ -7,7 +7,6 @@ export const MOST_TESTS = 200;
 export const MOST_STEPS = 200;
 
 const BAD = new Set(["failed", "error", "aborted"]);
-const RANK = { failed: 0, error: 0, aborted: 0, running: 1 };
 
 const text = (value, most = 400) => (typeof value === "string" ? (value.length > most ? value.slice(0, most) + "…" : value) : "");
 const time = (value) => Date.parse(value) || 0;
@@ -74,7 +73,6 @@ export class Tests {
       error: [text(data.error_type, 80), text(data.error_message, 600)].filter(Boolean).join(": "),
       picture: /^[0-9a-f]{64}$/.test(data.screenshot) ? data.screenshot : "",
       url: text(data.url),
-      at: time(event.timestamp),
     });
     if (test.steps.size > MOST_STEPS) {
       test.steps.delete(test.steps.keys().next().value);
@@ -84,7 +82,7 @@ export class Tests {
 
   // Failures first, then what runs, then the rest; the newest of each first.
   sorted() {
-    const rank = (test) => RANK[test.status] ?? 2;
+    const rank = (test) => isBad(test.status) ? 0 : test.status === "running" ? 1 : 2;
     return [...this.tests.values()].sort((a, b) => rank(a) - rank(b) || b.started - a.started || (a.id < b.id ? 1 : -1));
   }
 

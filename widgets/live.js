@@ -195,7 +195,7 @@ function drawSoon() {
 
 function state(word) {
   const link = $("link");
-  link.textContent = { connected: "live", waiting: "reconnecting …", closed: "closed" }[word] || word;
+  link.textContent = { connected: "live", waiting: "reconnecting …" }[word] || word;
   link.className = `link ${word}`;
 }
 

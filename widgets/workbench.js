@@ -1,9 +1,9 @@
 // The live panel: the page's picture to point at and to drive, what to do there, and the steps so far.
 // It speaks with the kernel in messages (each an m) and keeps nothing. What a page says is set as text, never as markup.
 
-export const MARKS = { passed: "✓", failed: "✗", error: "!", skipped: "–", aborted: "■", running: "…" };
-export const KEYS = ["Enter", "Escape", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End", " "];
+const KEYS = /^(Enter|Escape|Backspace|Delete|Arrow(Up|Down|Left|Right)|Page(Up|Down)|Home|End| )$/;
 const GIVEN_UP = 4000;  // milliseconds after which an answer will not come any more
+const TWICE = 250, DRAGGED = 6;  // milliseconds in which two presses are one; pixels from which one is a drag
 
 // A node with its properties, listeners (on...) and children; a text is always a text.
 export function make(document, tag, properties = {}, ...children) {
@@ -41,7 +41,7 @@ export function place(box, size) {  // a box of the page on the picture, in per 
 export function chord(event) {  // the keys of an event as %press takes them; null for what is none of ours
   const held = [["ctrlKey", "Control"], ["altKey", "Alt"], ["metaKey", "Meta"], ["shiftKey", "Shift"]].filter(([name]) => event[name]).map(([, name]) => name);
   const letter = event.key.length === 1 && /[a-rt-z]/i.test(event.key) && (event.ctrlKey || event.metaKey);
-  if (!KEYS.includes(event.key) && !letter) return null;
+  if (!KEYS.test(event.key) && !letter) return null;
   return [...held, event.key === " " ? "Space" : letter ? event.key.toUpperCase() : event.key].join("+");
 }
 
@@ -63,11 +63,46 @@ export function entry(document, step, choose = () => {}) {
   const item = make(document, "li", {});
   item.dataset.status = step.status;
   const parts = [
-    make(document, "i", { title: step.status }, MARKS[step.status] ?? "?"), make(document, "code", {}, step.source), make(document, "span", {}, step.took),
+    make(document, "i", { title: step.status }, step.mark), make(document, "code", {}, step.source), make(document, "span", {}, step.took),
   ];
   if (step.error) parts.push(make(document, "small", {}, step.error));
   item.append(make(document, "button", { type: "button", title: "what happened", onclick: () => choose(step) }, ...parts));
   return item;
+}
+
+// What to choose from by mouse or keyboard: each lights up what it means.
+export function options(document, entries, light, take) {
+  return make(document, "ul", { className: "jbp-elements" }, ...entries.map((one) => {
+    const lit = () => light([one.box], one.text), h = (tag, text) => make(document, tag, {}, text);
+    const offer = { type: "button", "aria-current": Boolean(one.here), onclick: () => take(one), onfocus: lit, onmouseenter: lit };
+    return h("li", make(document, "button", offer, h("code", one.text), h("span", one.about)));
+  }));
+}
+
+// What a hand does with the mouse: a press once no second one follows, two, the other button, or from here to there.
+export function gestures(at, tell) {
+  let begun = null, dragged = false, once = 0;
+  return {
+    down(event) { begun = event.button ? null : event; dragged = false; },
+    up(event) {
+      dragged = Boolean(begun && at(event)) && Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) > DRAGGED;
+      if (dragged) tell({ ...at(begun), to: at(event) });
+      begun = null;
+    },
+    press(event) {
+      const point = at(event), twice = once;
+      clearTimeout(once);
+      once = 0;
+      if (!point || dragged) return;
+      if (twice) tell({ ...point, how: "double" });
+      else once = setTimeout(() => { once = 0; tell(point); }, TWICE);
+    },
+    other(event) {
+      event.preventDefault();
+      const point = (event.button || event.ctrlKey) && at(event);  // the keyboard's comes from nowhere
+      if (point) tell({ ...point, how: "right" });
+    },
+  };
 }
 
 function render({ model, el }) {
@@ -76,48 +111,51 @@ function render({ model, el }) {
   const send = (m) => model.send(m);
   const button = (text, label, onclick, more = {}) => h("button", { type: "button", title: label, "aria-label": label, onclick, ...more }, text);
   const toggle = (label, title, checked, onchange = () => {}) => { const box = h("input", { type: "checkbox", checked, onchange }); return [box, h("label", { title }, box, label)]; };
-  const size = { width: 1280, height: 800, y: 0 };
+  const size = { width: 1280, height: 800, x: 0, y: 0 };
   const urls = new Map();
-  let mode = "point", picked = null, shown = null, streaming = false, visible = true, chosen = null, stale = false, mine = false, again = 0, later = 0;
+  let mode = "point", picked = null, streaming = false, visible = true, chosen = null, stale = false, mine = false, again = 0, later = 0, born = 0;
+  let source = "";  // what is to be dragged, once its target is pointed at
 
   // ---- the parts ----
-  const back = button("←", "back", () => act("back")), forward = button("→", "forward", () => act("forward")), reload = button("↻", "reload", () => act("reload"));
+  const ways = [["←", "back"], ["→", "forward"], ["↻", "reload"]].map(([sign, verb]) => button(sign, verb, () => act(verb)));
   const address = h("input", { type: "text", spellcheck: false, "aria-label": "address" });
   const go = h("form", { onsubmit: (event) => { event.preventDefault(); write({ do: "go", url: address.value }); } }, address);
-  const tabs = h("select", { "aria-label": "tab", hidden: true, onchange: () => act(`tab ${tabs.value}`) });
-  const screen = h("select", { "aria-label": "viewport or device", onchange: () => { act(screen.value); } });
+  const places = Object.fromEntries([["tabs", "tab"], ["frames", "frame that steps run in"], ["screens", "viewport or device"]].map(([name, what]) =>
+    [name, h("button", { type: "button", className: "jbp-place", title: `the ${what}; choose another`, hidden: true, onclick: () => send({ do: name }) })]));
   const stop = button("■ Stop", "stop the step that is running", () => halt(), { disabled: true, className: "jbp-stop" });
-  const out = button("↰", "leave the frame", () => act("frame main"), { hidden: true });
-  const aside = button("⇥", "move to the side bar", () => send({ do: "aside" }));
   const modes = [["point", "Point", "a press offers what to do there"], ["drive", "Drive", "a press presses the page"]].map(([name, text, title]) =>
-    h("button", { type: "button", title, "aria-pressed": String(name === mode), onclick: () => setMode(name) }, text));
+    h("button", { type: "button", title, onclick: () => setMode(name) }, text));
   const [record, recordLabel] = toggle("Record", "write what you do on the picture into cells", true);
   const [run, runLabel] = toggle("Run", "run what is written at once", true);
   const [live, liveLabel] = toggle("Live", "show the page as it moves", false, () => setStream());
-  const elements = button("≡ Elements", "list what can be named on the page, to choose by keyboard", () => send({ do: "elements" }));
-  const refresh = button("⟳ Picture", "take a new picture", () => send({ do: "refresh" }));
-  const up = button("▲", "scroll up", () => scroll(-0.8)), down = button("▼", "scroll down", () => scroll(0.8));
+  const looks = [
+    button("≡ Elements", "list what can be named on the page, to choose by keyboard", () => send({ do: "elements" })),
+    button("⟳ Picture", "take a new picture", () => send({ do: "refresh" })),
+    button("▲", "scroll up", () => scroll(-0.8)), button("▼", "scroll down", () => scroll(0.8)),
+  ];
   const image = h("img", { alt: "", draggable: false });
   const lights = h("div", { className: "jbp-lights", "aria-hidden": "true" });
   const tip = h("div", { className: "jbp-tip", hidden: true });
   const fill = h("form", { className: "jbp-fill", hidden: true });
   const blank = h("p", { className: "jbp-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
   const picture = h("div", { className: "jbp-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
-    const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
+  const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
   const expects = h("ul", { className: "jbp-expects" });
   const expected = h("section", { hidden: true, "aria-label": "expectations" }, h("h4", {}, "Expect what changed"), expects);
-  const list = h("ol", { "aria-label": "steps" });
+  const steps = h("ol", { "aria-label": "steps" });
   const details = h("section", { className: "jbp-details", hidden: true, "aria-label": "the step" });
   const test = h("h4", {}, "");
   const status = h("p", { className: "jbp-status", role: "status" });
   const stage = h("div", { className: "jbp-stage" }, picture, fill, status);
   const root = h("div", { className: "jbts-panel", tabIndex: -1, "data-lm-suppress-shortcuts": "true" },
-    h("div", { className: "jbp-bar" }, back, forward, reload, go, out, tabs, screen, stop, aside),
-    h("div", { className: "jbp-bar" }, h("span", { className: "jbp-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, elements, refresh, up, down),
-    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, list), details)));
+    h("div", { className: "jbp-bar" }, ...ways, go, ...Object.values(places), stop, button("⇥", "move to the side bar", () => send({ do: "aside" }))),
+    h("div", { className: "jbp-bar" }, h("span", { className: "jbp-modes", role: "group", "aria-label": "what a press does" }, ...modes), recordLabel, runLabel, liveLabel, ...looks),
+    h("div", { className: "jbp-body" }, stage, h("div", { className: "jbp-side" }, choice, expected, h("section", {}, test, steps), details)));
   // The notebook would take presses and keys for its own: its current cell stays where the tester was.
   for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
-  root.addEventListener("keydown", (event) => {  // the one shortcut of JupyterLab's that nobody wants to miss here
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && (mode === "point" || choice.contains(event.target))) choose(null);
+    // the one shortcut of JupyterLab's that nobody wants to miss here
     if (!(event.ctrlKey || event.metaKey) || event.key !== "s") return;
     event.preventDefault();
     send({ do: "save" });
@@ -128,7 +166,7 @@ function render({ model, el }) {
   const here = () => emptyCell(document, root);
   const act = (line) => write({ do: "line", line });
   const say = (text, tone = "passed") => { status.textContent = text; status.dataset.tone = tone; };
-  const scroll = (share) => send({ do: "line", line: `scroll ${size.x || 0},${Math.max(0, Math.round((size.y || 0) + share * size.height))}` });  // a step scrolls by itself
+  const scroll = (share) => send({ do: "line", line: `scroll ${size.x},${Math.max(0, Math.round(size.y + share * size.height))}` });  // a step scrolls by itself
   function setMode(name) {
     mode = name;
     modes.forEach((one, i) => one.setAttribute("aria-pressed", String((i === 0) === (name === "point"))));
@@ -167,7 +205,8 @@ function render({ model, el }) {
     image.src = paint("page", buffer, type);
     blank.hidden = true;
   }
-  function light(boxes, words = "") {
+  function light(wanted, words = "") {
+    const boxes = wanted.filter(Boolean);
     lights.replaceChildren(...boxes.map((box) => { const one = h("i", {}); Object.assign(one.style, place(box, size)); return one; }));
     tip.hidden = !words;
     tip.textContent = words;
@@ -175,17 +214,19 @@ function render({ model, el }) {
   }
   const at = (event) => pagePoint(event, picture.getBoundingClientRect(), size);
   picture.addEventListener("pointermove", (event) => { const point = at(event); if (point && !blank.checkVisibility?.() && fill.hidden) hover.ask(point); });
-  picture.addEventListener("pointerleave", () => { hover.forget(); if (!picked) light([]); else light(picked.box ? [picked.box] : []); });
+  picture.addEventListener("pointerleave", () => { hover.forget(); light([picked?.box]); });
+  const hand = gestures(at, drive), drives = () => mode === "drive" && !source;
+  picture.addEventListener("pointerdown", hand.down);
+  picture.addEventListener("pointerup", (event) => { if (drives()) hand.up(event); });
+  picture.addEventListener("contextmenu", (event) => { if (drives()) hand.other(event); });
   picture.addEventListener("click", (event) => {
     const point = at(event);
-    if (!point) return;
     picture.focus({ preventScroll: true });
     hover.forget();
-    if (mode === "point") send({ do: "pick", ...point });
-    else drive(point);
+    if (drives()) hand.press(event);
+    else if (point) send({ do: "pick", ...point });
   });
   picture.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && mode === "point") choose(null);
     const driven = mode === "drive" && fill.hidden, keys = driven ? chord(event) : null;
     const typed = driven && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
     if (!keys && !typed) return;
@@ -233,9 +274,15 @@ function render({ model, el }) {
     light([m.box]);
   }
   function choose(m) {  // an element was pointed at: its locators, and what can be done with it
+    const from = source;
+    source = "";
+    if (from && m?.locators.length) {
+      write({ do: "write", head: "drag", locator: from, asks: "target", given: m.locators[0].locator, record: true });
+      m = null;
+    }
     picked = m;
     choice.replaceChildren();
-    light(m?.box ? [m.box] : []);
+    light([m?.box]);
     if (!m) return;
     let locator = m.locators[0]?.locator ?? "";
     const line = h("code", { className: "jbp-line" });
@@ -245,6 +292,13 @@ function render({ model, el }) {
     const think = (one) => { if (!input) { offer = one; draw(); } };
     const put = () => { write({ do: "write", head: offer.head, tail: offer.tail, asks: offer.asks, name: m.name, locator, given: input?.value ?? "", record: true }); };
     const take = (one) => {
+      if (one.asks === "target") {
+        choose(null);
+        source = locator;
+        say("and where to? Press it on the picture, or choose it from the list", "running");
+        send({ do: "elements", onto: true });
+        return;
+      }
       offer = one;
       input = null;
       asked.hidden = !one.asks;
@@ -266,10 +320,10 @@ function render({ model, el }) {
       ...m.offers.map((one) => h("button", { type: "button", onclick: () => take(one), onmouseenter: () => think(one), onfocus: () => think(one) }, one.label))), asked, line, locators);
     draw();
   }
-  function chooseElements({ elements: found }) {
+  function list({ title, entries }) {
+    const take = ({ ask }) => { if (ask.do === "pick") send(ask); else { choose(null); write(ask); } };
     picked = null;
-    choice.replaceChildren(h("h4", {}, found.length ? "On the page" : "Nothing on the page can be named"), h("ul", { className: "jbp-elements" }, ...found.map((one) =>
-      h("li", {}, h("button", { type: "button", onclick: () => send({ do: "pick", locator: one.locator }), onfocus: () => light([one.box], one.locator), onmouseenter: () => light([one.box], one.locator) }, h("code", {}, one.locator), h("span", {}, one.role))))));
+    choice.replaceChildren(h("h4", {}, title), options(document, entries, light, take));
     choice.querySelector("button")?.focus({ preventScroll: true });
   }
 
@@ -279,9 +333,9 @@ function render({ model, el }) {
     const item = entry(document, step, (one) => { chosen = one.id; send({ do: "details", id: one.id }); });
     items.get(step.id)?.remove();
     items.set(step.id, item);
-    list.append(item);
-    while (list.children.length > 200) list.firstChild.remove();
-    list.scrollTop = list.scrollHeight;
+    steps.append(item);
+    while (steps.children.length > 200) steps.firstChild.remove();
+    steps.scrollTop = steps.scrollHeight;
   }
   function thumbnail(id, buffer) {
     const item = items.get(id);
@@ -293,48 +347,39 @@ function render({ model, el }) {
     if (source) say(`running ${source}`, "running");
   }
   function showDetails(m, buffers) {
-    const rows = (title, lines) => (lines.length ? [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))] : []);
     details.hidden = false;
     details.replaceChildren(
       h("h4", {}, h("code", {}, m.source), button("×", "close", () => { details.hidden = true; chosen = null; })),
-      h("p", {}, [m.status, m.took, m.spent].filter(Boolean).join(" · ")),
-      h("p", {}, [m.title, m.url].filter(Boolean).join("  ")),
-      ...(m.error ? [h("p", { className: "jbp-why" }, m.error)] : []), ...(m.note ? [h("p", {}, m.note)] : []),
+      ...m.about.map((text) => h("p", {}, text)), h("p", { className: "jbp-why" }, m.error),
       h("div", { className: "jbp-shots" }, ...m.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i]) }), h("figcaption", {}, name)))),
       button("↻ Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
-      ...rows("What to do", m.hints), ...rows("Console", m.console), ...rows("Requests", m.requests), ...rows("What was tried", m.tried),
-      ...(m.evidence ? [h("p", {}, "evidence: ", h("code", {}, m.evidence))] : []));
+      ...m.rows.flatMap(([title, lines]) => [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))]));
     details.scrollIntoView({ block: "nearest" });
   }
   function showExpectations({ lines }) {
     expected.hidden = lines.length === 0;
     expects.replaceChildren(...lines.map((line) => { const item = h("li", {}, h("code", {}, line)); item.prepend(button("+", `write ${line}`, () => { write({ do: "expect", line, record: true }); item.remove(); expected.hidden = !expects.children.length; })); return item; }));
   }
-  function screens(m) {
-    const sizes = ["1280x800", "1920x1080", "1024x768", "768x1024", "390x844"];
-    screen.replaceChildren(...sizes.map((text) => h("option", { value: `window ${text}` }, text)), ...m.devices.map((name) => h("option", { value: `browser --device ${name}` }, name)));
-  }
 
   // ---- what the kernel says ----
   const HEARD = {
     state(m) {
-      list.replaceChildren();
+      steps.replaceChildren();
       items.clear();
       m.steps.forEach(addStep);
       test.textContent = m.test || "no test is open";
-      screens(m);
       running(m.running);
       lookAgain();
     },
     thumbnail: (m, buffers) => thumbnail(m.id, buffers[0]),
     begin: (m) => running(m.source),
     step(m, buffers) {
-      if (m.test !== test.textContent) { list.replaceChildren(); items.clear(); test.textContent = m.test; }
+      if (m.test !== test.textContent) { steps.replaceChildren(); items.clear(); test.textContent = m.test; }
       addStep(m.step);
       if (buffers[0]) { thumbnail(m.step.id, buffers[0]); showPicture(buffers[0]); }
       running("");
-      light(m.step.box && m.step.viewport ? [m.step.box] : []);
-      say(`${MARKS[m.step.status] ?? ""} ${m.step.source} ${m.step.took} ${m.step.error}`, m.step.status);
+      light([m.step.box]);
+      say(`${m.step.mark} ${m.step.source} ${m.step.took} ${m.step.error}`, m.step.status);
       if (picked) choose(null);
       if (mine) root.scrollIntoView({ block: "nearest" });  // the notebook has gone to the cell that was written
       if (mine && mode === "drive" && fill.hidden) picture.focus({ preventScroll: true });
@@ -347,30 +392,29 @@ function render({ model, el }) {
       if (m.moved && again > 0 && !streaming) later = setTimeout(() => lookAgain(again - 1), 700);
       if (m.late && again > 0) later = setTimeout(() => lookAgain(again - 1), 700 * (7 - again));  // or the picture stays small and old
       if (m.none) return;
-      if (m.url !== address.value && !picked) light([]);
+      if (m.born !== born || (m.url !== address.value && !picked)) light([]);  // what was outlined is not in this picture
+      if (picked && m.born !== born) picked.box = null;
+      born = m.born;
       if (m.width) { size.width = m.width; size.height = m.height; size.x = m.x; size.y = m.y; picture.style.aspectRatio = `${m.width} / ${m.height}`; }
       if (buffers[0]) showPicture(buffers[0]);
       image.alt = `the page: ${m.title}`;
       if (document.activeElement !== address) address.value = m.url;
-      tabs.hidden = m.tabs.length < 2;
-      tabs.replaceChildren(...m.tabs.map((text, i) => h("option", { value: String(i), selected: i === m.tab }, `${i}: ${text}`)));
       if (m.dialog) askDialog(m.dialog);
-      out.hidden = !m.framed;
-      if (m.screen && ![...screen.options].some((one) => one.value === m.screen)) screen.prepend(h("option", { value: m.screen }, m.screen.split(" ").pop()));
-      screen.value = m.screen;
     },
     hover(m) {
       hover.answered();
       if (!fill.hidden) return;
-      if (m.state === "ready") light([m.box], `${m.locators[0]?.locator ?? m.text}`);
-      else if (m.state === "nothing") light(picked?.box ? [picked.box] : []);
+      if (m.born && m.born !== born) pictureAnew.ask(true);
+      else if (m.state === "ready") light([m.box], m.locators[0]?.locator ?? m.text);
+      else if (m.state === "nothing") light([picked?.box]);
     },
     pick: choose,
-    elements: chooseElements,
+    list,
     fill: openFill,
     lit: (m) => light(m.boxes),
     details: (m, buffers) => { if (m.id === chosen) showDetails(m, buffers); },
     suggest: showExpectations,
+    places(m) { for (const [name, one] of Object.entries(places)) { one.textContent = m[name]; one.hidden = !m[name]; } },
     note: (m) => say(m.text, m.tone),
     stream(m) { live.checked = streaming = m.on; },
     frame(m, buffers) { showPicture(buffers[0], "image/jpeg"); requestAnimationFrame(() => send({ do: "taken" })); },

@@ -176,13 +176,15 @@ class ChromiumSession(Session):
         except (CommandRefused, world.OutOfReach):
             return False
 
-    def page_in(self, frames: list[Any], command: str, **arguments: Any) -> dict[str, Any]:
+    def page_in(
+        self, frames: list[Any], command: str, *, source: str = PAGE_SCRIPT, **arguments: Any
+    ) -> dict[str, Any]:
         if self.dialog is not None:
             raise dialog_open(self.dialog)
         try:
-            return world.run(self, PAGE_SCRIPT, command, arguments, frames, self.browser.script_limit)
+            return world.run(self, source, command, arguments, frames, self.browser.script_limit)
         except world.OutOfReach:
-            return super().page_in(frames, command, **arguments)
+            return super().page_in(frames, command, source=source, **arguments)
 
     def closed_roots(self, frames: list[Any] | None = None) -> list[Any]:
         return world.closed_roots(self, self.frames if frames is None else frames, self.browser.script_limit)

@@ -352,11 +352,14 @@ class Session(ABC):
             raise StepProblem(f"the page answered {command} with {type(found).__name__}; is it a web page?")
         return found
 
-    def page_in(self, frames: list[Any], command: str, **arguments: Any) -> dict[str, Any]:
-        """Like :meth:`page`, in the frame that a chain of elements leads to from the tab's page."""
+    def page_in(
+        self, frames: list[Any], command: str, *, source: str = PAGE_SCRIPT, **arguments: Any
+    ) -> dict[str, Any]:
+        """Like :meth:`page`, or :meth:`script` with its ``source``, in the frame that a chain of elements leads to
+        from the tab's page."""
         self._go_into(frames)
         try:
-            return self.page(command, **arguments)
+            return self.script(source, command, **arguments)
         finally:
             self._come_back()
 

@@ -85,7 +85,7 @@ const POINTING = {
     const found = args.chain ? all(args.chain, null)[0] : deepHit(args.x, args.y);
     if (!found || !found.isConnected || /^(html|body)$/.test(found.localName)) return { state: "nothing" };
     const el = target(found), box = el.getBoundingClientRect();
-    const said = about(el);
+    const said = { ...about(el), born: parent === window ? performance.timeOrigin : null };
     if (args.deep) return { ...said, locators: ranked(el), at: args.chain ? null : [Math.round(args.x - box.x), Math.round(args.y - box.y)] };
     return { ...said, locators: [best(el, HOVER_MS)] };
   },
@@ -104,6 +104,12 @@ const POINTING = {
       }
     }
     return { offers: offered };
+  },
+  inner: () => {  // a frame that a step can enter: what it is called, and the first locator that means it alone
+    const el = everywhere(document, "iframe,frame").filter(visible)[args.number];
+    if (!el) return {};
+    const one = [...candidates(el)].find(({ chain }) => means(chain, el));
+    return { el, inset: placement(el), width: el.clientWidth, height: el.clientHeight, locator: one ? one.locator : "", named: [el.title, el.name, el.id].map((word) => clip(fold(word), 60)).find(Boolean) || "", src: clip(el.src || "", 500) };
   },
   lit: () => ({ boxes: all(args.chain, null).slice(0, 40).filter(visible).map((el) => plain(el.getBoundingClientRect())) }),
   survey: () => {  // what the page says now, and of that what it did not say before

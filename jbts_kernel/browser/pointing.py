@@ -5,16 +5,26 @@ They only read, run out of the page's reach like a step's, and are no part of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..errors import LocatorInvalid
+from ..errors import LocatorInvalid, StepProblem, StepTimeout
 from ..grammar import clip
 from ..models import Box
+from .actionability import Deadline, attempt
 from .engine import Session
 from .locators import as_json
+from .placement import TAB, Placement
 
+FRAMES = 30
+"""Frames that are listed; nobody chooses among more."""
+FRAME_SECONDS = 1.0
+"""How long one frame may take to answer."""
+FRAMES_SECONDS = 3.0
+"""After how long no further one is looked into."""
 SCRIPT = "".join(
     Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("roles.js", "pointing.js", "page.js")
 )
@@ -32,18 +42,50 @@ def ask(session: Session, command: str, **arguments: Any) -> dict[str, Any]:
 def hit(session: Session, where: tuple[float, float] | str, testid: str, *, deep: bool = False) -> dict[str, Any]:
     """What lies at a point of the tab, or what a locator means. Its ``box`` is in the tab, its ``locators`` begin
     with the best; with ``deep`` there are all of them, each with its number of matches. ``state`` is nothing where
-    nothing is there."""
+    nothing is there. ``point`` is the point as the current frame counts it."""
     frame = session.place_frame()
     place: dict[str, Any]
+    point: tuple[float, float] | None = None
     if isinstance(where, str):
         place = {"chain": as_json(where)}
     else:
-        x, y = frame.inside(*where)
+        point = x, y = frame.inside(*where)
         place = {"x": x, "y": y}
     found = ask(session, "hit", deep=deep, apart=session.apart, testid=testid, **place)
     if found.get("box"):
         found["box"] = asdict(frame.box(Box(**found["box"])))
-    return found
+    return {**found, "point": point}
+
+
+def frames(session: Session, testid: str) -> list[dict[str, Any]]:
+    """The frames of the tab that a step can enter, each before those in it: ``way`` are the locators that lead to it
+    from the page, one a frame, ``box`` is in the tab, ``current`` says whether steps run in it. One that does not
+    answer is listed, what is in it is not."""
+    return list(islice(_frames_in(session, testid, [], (), TAB, Deadline(FRAMES_SECONDS)), FRAMES))
+
+
+def _frames_in(
+    session: Session, testid: str, path: list[Any], way: tuple[str, ...], at: Placement, deadline: Deadline
+) -> Iterator[dict[str, Any]]:
+    for number in range(FRAMES if deadline.left > 0 else 0):
+        try:
+            one = attempt(
+                session, Deadline(FRAME_SECONDS), "inner", within=path, source=SCRIPT, number=number, testid=testid
+            )
+        except StepTimeout:  # of this frame's own page, which says nothing of the driver
+            session.browser.patience.free(FRAME_SECONDS)
+            return
+        except StepProblem:
+            return
+        if "el" not in one:
+            return
+        if one["locator"]:
+            inside, further = [*path, one["el"]], (*way, one["locator"])
+            place = at.holding(Placement(**one["inset"]))
+            box = asdict(place.box(Box(0, 0, one["width"], one["height"])))
+            current = [element.id for element in inside] == [element.id for element in session.frames]
+            yield {"name": one["named"], "src": one["src"], "way": further, "box": box, "current": current}
+            yield from _frames_in(session, testid, inside, further, place, deadline)
 
 
 def offers(

@@ -15,6 +15,7 @@ from jbts_kernel.browser import pointing
 from jbts_kernel.completion import complete, live_locators
 from jbts_kernel.errors import Interrupted
 from jbts_kernel.models import StepResult
+from jbts_kernel.pointing import INDENT
 from jbts_kernel.widgets import LivePanel
 
 from .conftest import Trial
@@ -167,7 +168,7 @@ def test_looking_leaves_no_trace(trial: Trial, panel: Panel) -> None:
     with Image.open(io.BytesIO(panel.wait("picture")[0])) as image:
         assert image.size == (1280, 800)
     assert panel.ask("hover", x=20, y=10)["hover"]["locators"] == [{"locator": "testid=save", "count": 1}]
-    assert panel.ask("elements")["elements"]["elements"][0]["locator"] == "testid=save"
+    assert panel.ask("elements")["list"]["entries"][0]["ask"]["locator"] == "testid=save"
     pick = panel.ask("pick", x=20, y=10)["pick"]
     assert [offer["label"] for offer in pick["offers"]][:4] == ["click", "expect text", "expect visible", "read"]
     assert panel.ask("pick", locator="#map")["pick"]["kind"] == "canvas"
@@ -196,7 +197,8 @@ def test_what_is_chosen_runs_as_a_step(trial: Trial, panel: Panel) -> None:
     trial.js("document.activeElement.blur()")
     assert "no field" in panel.ask("drive", locator=":focus", typed="x")["note"]["text"]
     assert panel.ask("line", line="window 1000x700", record=True)["wrote"]["line"] == "%window 1000x700"
-    assert panel.ask("refresh")["picture"]["screen"] == "window 1000x700"
+    assert panel.ask("refresh")["places"]["screens"] == "1000x700"
+    assert "browser --device" in str(panel.ask("screens")["list"]["entries"])
     assert panel.ask("line", line="expect title other --timeout 0.1")["note"]["tone"] == "failed"
     assert "did you mean" in panel.ask("line", line="clik #map")["note"]["text"]
     assert [row["verb"] for row in trial.rows()] == ["navigate", "click", "expect", "type", "click", "window", "expect"]
@@ -241,7 +243,7 @@ def test_looking_back_and_running_again(trial: Trial, panel: Panel) -> None:
         trial('click role=button[name="Add"]')
     first, second = [r for r in trial.bench.history if r.step.verb == "click"]
     details = panel.ask("details", id=second.step_id)["details"]
-    assert details["pictures"] == ["before", "after"] and details["console"] == ["error: pressed"]
+    assert details["pictures"] == ["before", "after"] and ["Console", ["error: pressed"]] in details["rows"]
     assert trial.js("a.value") == "11"
     panel.ask("again", ordinal=second.ordinal)
     assert trial.js("a.value") == "11"  # back to 1, and once more
@@ -312,3 +314,105 @@ def test_other_engines_are_pointed_at_too(make_trial: Callable[..., Trial], tmp_
         assert panel.insist("refresh", "width")["width"] > 0
     finally:
         trial.bench.close()
+
+
+FRAMES = """
+<style>iframe:not([hidden]) {{ display: block; width: 200px; height: 60px }}</style><button id=b>Outside</button>
+<iframe name=pay title="Card details" srcdoc="<button>Pay</button>"></iframe>
+<iframe srcdoc="<iframe id=inner srcdoc='<button>Deep</button>'></iframe>"></iframe>
+<iframe src="{other}/frame-inner.html"></iframe><iframe src="{other}/frame-inner.html"></iframe>
+<iframe hidden id=unseen></iframe>
+"""
+
+
+def test_frames_are_entered_and_left(trial: Trial, panel: Panel) -> None:
+    """The frames of the tab are listed, those in others below them and those of other sites too, each with the lines
+    that go there from where the steps run; what can be seen by nobody is not, and looking leaves no trace."""
+    trial.open(FRAMES.format(other=trial.site.other_url))
+    trial.page.expect("iframe >> nth=3", "visible")
+    before = len(trial.records())
+    choices = panel.ask("frames")["list"]["entries"]
+    other = trial.site.other_url.removeprefix("http://") + "/frame-inner.html"
+    assert [one["text"].replace(INDENT, "> ") for one in choices] == [
+        "the page", "> Card details", "> body > iframe:nth-of-type(2)", "> > inner",
+        f"> {other} \u00b7 body > iframe:nth-of-type(3)", f"> {other} \u00b7 body > iframe:nth-of-type(4)",
+    ]  # fmt: skip
+    assert choices[3]["ask"]["line"] == 'frame "body > iframe:nth-of-type(2)"\nframe #inner'
+    assert [round(choices[3]["box"][side]) for side in ("width", "height")] == [300, 150]
+    assert panel.ask("refresh")["places"]["frames"] == "in the page" and len(trial.records()) == before
+    for place in (3, 1, 4, 2, 3):
+        asked = panel.ask("frames")["list"]["entries"][place]["ask"]
+        said = panel.ask(**asked, record=True)
+        assert said["wrote"]["line"] == "%" + asked["line"].replace("\n", "\n%")
+        assert [one["here"] for one in panel.ask("frames")["list"]["entries"]].index(True) == place
+    assert asked["line"] == "frame #inner" and panel.ask("refresh")["places"]["frames"] == "in inner"
+    assert [row["status"] for row in trial.rows() if row["verb"] == "frame"] == ["passed"] * 9
+    trial.js("document.querySelectorAll('iframe')[1].remove()")
+    gone = panel.ask("frames")["list"]["entries"]
+    assert (gone[-1]["text"].strip(), gone[0]["ask"]["line"]) == ("a frame that is gone", "frame main")
+    panel.ask(**gone[0]["ask"])
+    assert [one["here"] for one in panel.ask("frames")["list"]["entries"]] == [True, False, False, False]
+
+
+PRESSED = """
+<style>
+  body { margin: 0; user-select: none } div, canvas { position: absolute; width: 100px; height: 40px; background: #ccd }
+</style>
+<div id=a></div><div id=z style="left: 200px"></div>
+<div id=track style="top: 100px; width: 400px"><div id=thumb></div></div><canvas id=c style="top: 200px"></canvas>
+<script>
+  said = [];
+  for (const name of ["click", "dblclick", "contextmenu"]) addEventListener(name, (e) => said.push(name + e.target.id));
+  addEventListener("contextmenu", (e) => e.preventDefault());
+  addEventListener("mousedown", (e) => { from = e.clientX; });
+  addEventListener("mouseup", (e) => { if (e.clientX !== from) said.push(`drag ${e.target.id} ${e.clientX - from}`); });
+</script>
+"""
+
+
+def test_other_presses_than_a_click(trial: Trial, panel: Panel) -> None:
+    """A double press, the right button and a drag are lines of their own: onto another element by its name, along
+    itself or within what holds it by the distance; the menu of an element has them too."""
+    trial.open(PRESSED)
+    done = {
+        "click #a --double": {"x": 20, "y": 20, "how": "double"},
+        "click #a --right": {"x": 20, "y": 20, "how": "right"},
+        "click #c --at 30,20 --right": {"x": 30, "y": 220, "how": "right"},
+        "drag #a #z": {"x": 20, "y": 20, "to": {"x": 240, "y": 10}},
+        "drag #thumb --by 150,0": {"x": 50, "y": 120, "to": {"x": 200, "y": 120}},
+        "drag #a --by 300,400": {"x": 50, "y": 20, "to": {"x": 350, "y": 420}},
+    }  # fmt: skip
+    for line, where in done.items():
+        said = panel.ask("drive", **where, record=True)
+        assert (said["wrote"]["line"], said["step"]["step"]["status"]) == (f"%{line}", "passed")
+    told = trial.js("said.filter((line) => !line.startsWith('click'))")
+    assert told == ["dblclicka", "contextmenua", "contextmenuc", "drag z 200", "drag track 150", "drag  300"]
+    assert "nothing" in panel.ask("drive", x=700, y=700, how="double")["note"]["text"]
+    offered = {one["label"]: one for one in panel.ask("pick", locator="#a")["pick"]["offers"]}
+    assert {"double click", "right click", "drag onto \u2026"} <= set(offered)
+    onto = offered["drag onto \u2026"]
+    said = panel.ask("write", head=onto["head"], asks=onto["asks"], locator="#a", given="#z", run=True)
+    assert said["step"]["step"]["source"] == "drag #a #z" and said["step"]["step"]["status"] == "passed"
+
+
+def test_no_outline_on_another_page(trial: Trial, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the page goes on to another just as its picture is taken, the element pressed on the old one is outlined
+    neither in the step's card nor in the panel; and a picture tells one document from the next, also at one address."""
+    trial.open("<button id=b>b</button>")
+    session = trial.bench.session
+    born = panel.ask("refresh")["picture"]["born"]
+    assert panel.ask("hover", x=12, y=12)["hover"]["born"] == born
+    trial("click #b")
+    assert trial.last.box is not None
+    take = session.picture
+
+    def late(timeout: float) -> bytes:
+        trial.js("location.reload()")
+        trial.until(f"performance.timeOrigin !== {born} && document.readyState === 'complete'")
+        return take(timeout)
+
+    monkeypatch.setattr(session, "picture", late)
+    assert panel.ask("line", line="click #b")["step"]["step"]["box"] is None
+    assert trial.last.screenshot is not None and trial.last.box is None and 'class="jbts-box' not in trial.card().html
+    monkeypatch.undo()
+    assert panel.ask("refresh")["picture"]["born"] != born

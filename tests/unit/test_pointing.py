@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jbts_kernel.grammar import literal, locator_word, parse
 from jbts_kernel.models import Step, StepResult
-from jbts_kernel.pointing import act, expected_url, offers, page_offers, secret_name
+from jbts_kernel.pointing import act, drag, expected_url, frame_choices, offers, page_offers, secret_name
 from jbts_kernel.suggestions import suggestions
 from jbts_kernel.verbs import VERBS
 
@@ -49,6 +49,44 @@ def test_what_an_element_is_good_for(element: dict[str, Any], first: str, some: 
         step = parse(offer.line(NASTY, "given"), VERBS)
         assert NASTY.replace("${", "$${") in map(str, step.arguments.values())
     assert act(element) in offered or act(element).label == "click"
+    assert act(element, "double").line("#a").endswith(" --double") and act(element, "right").head == "click"
+
+
+def framed(way: str, name: str = "", src: str = "", current: bool = False) -> dict[str, Any]:
+    return {"way": way.split("/"), "name": name, "src": src, "box": None, "current": current}
+
+
+def test_the_way_into_a_frame() -> None:
+    """From the page or a frame around it straight down, from anywhere else by the page; two of one name are told by
+    their locators, one without a name by where it comes from."""
+    there = [framed("#a", "Ads"), framed("#a/#b", "Ads"), framed("#c", src="https://pay.example/card?id=1")]
+    ways = [one["ask"]["line"] for one in frame_choices(there, framed=False)]
+    assert ways == ["frame main", "frame #a", "frame #a\nframe #b", "frame #c"]
+    labels = [one["text"].strip() for one in frame_choices(there, framed=False)]
+    assert labels == ["the page", "Ads \u00b7 #a", "Ads \u00b7 #b", "pay.example/card"]
+    there[0]["current"] = True
+    ways = [one["ask"]["line"] for one in frame_choices(there, framed=True)]
+    assert ways == ["frame main", "frame main\nframe #a", "frame #b", "frame main\nframe #c"]
+
+
+def test_where_a_drag_leads() -> None:
+    """Onto another element by its name; along itself, within what holds it, or where nothing is, by the distance."""
+
+    def at(point: float, locator: str = "", **box: float) -> dict[str, Any]:
+        found = {"point": (point, 5.0), "box": {"x": 0.0, "y": 0.0, "width": 50.0, "height": 10.0, **box}}
+        return {**found, "state": "ready" if locator else "nothing", "locators": [{"locator": locator}]}
+
+    card = at(10, "#card")
+    leads = [
+        at(300, 'role=list[name="a b"]', x=250.0),
+        at(30, "#card"),
+        at(300, "#board", width=900.0),
+        at(70),
+        at(-20),
+    ]
+    lines = [drag(card, target).line("#card") for target in leads]
+    assert lines == ['drag #card role=list[name="a b"]', *(f"drag #card --by {by},0" for by in (20, 290, 60, -30))]
+    assert [parse(line, VERBS).verb for line in lines] == ["drag"] * 5
 
 
 def test_what_the_page_is_good_for() -> None:
