@@ -130,9 +130,7 @@ def frame_choices(frames: Sequence[Mapping[str, Any]], *, framed: bool) -> list[
     """The page and its frames to choose from, each with what it is called, where it lies, whether steps run in it,
     and what to ask for to go there from where they run. Of two that are called the same each is told by its locator."""
     here = next((tuple(one["way"]) for one in frames if one["current"]), None if framed else ())
-    choices: list[dict[str, Any]] = [
-        {"text": "the page", "box": None, "here": not framed, "ask": _ask(["frame main"])}
-    ]
+    choices: list[dict[str, Any]] = [{"text": "the page", "box": None, "here": not framed, "ask": _ask(["frame main"])}]
     names = [one["name"] or _address(one["src"]) or one["way"][-1] for one in frames]
     for one, name in zip(frames, names, strict=True):
         way = tuple(one["way"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow
 import pytest
 from PIL import Image
 
-from jbts_kernel import answers
+from jbts_kernel import answers, charts, display
 from jbts_kernel.browser.capture import store
 from jbts_kernel.config import JBTS
 from jbts_kernel.errors import UsageProblem
@@ -280,6 +281,28 @@ def test_charts_are_pictures(sit: Sit, recorded: Path, line: str) -> None:
     assert png(bundle).width > 100
     assert "<script" not in bundle["text/html"] and " chart of " in bundle["text/plain"]
     assert 'alt="' in bundle["text/html"] and len(bundle["image/png"]) < 200_000
+
+
+def test_words_on_a_chart_can_be_read(sit: Sit) -> None:
+    """What is written on a picture has a contrast of 4.5 to 1 on white, and brightened on every dark ground."""
+
+    def light(colour: str, factor: float = 1.0) -> float:
+        parts = [min(255.0, int(colour[i : i + 2], 16) * factor) / 255 for i in (1, 3, 5)]
+        r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    (factor,) = re.findall(r"--jbts-lift: brightness\(([\d.]+)\)", display.STYLE)
+    page = (Path(display.__file__).parent / "nbconvert" / "page.css").read_text()
+    assert f"--jbts-lift:brightness({factor})" in page
+    assert 1.05 / (light(charts.INK) + 0.05) >= 4.5
+    for ground in ("#111111", "#212121", "#1a2029"):  # JupyterLab's two, and the page of an executed notebook
+        assert (light(charts.INK, float(factor)) + 0.05) / (light(ground) + 0.05) >= 4.5
+    bench = sit()
+    bench("query --chart bar i n select 'a' as i, 3 as n")
+    assert '<img class="jbts-chart"' in bench.shown[0]["text/html"]
+    pixels = png(bench.shown[0]).convert("RGBA").get_flattened_data()
+    darkest = min(sum(pixel[:3]) for pixel in pixels if pixel[3] > 250)
+    assert abs(darkest - sum(int(charts.INK[i : i + 2], 16) for i in (1, 3, 5))) < 24
 
 
 def test_a_chart_of_a_column_draws_something(sit: Sit, home: Path) -> None:

@@ -73,13 +73,15 @@ def kernel(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_wheel_carries_everything(wheel: Path) -> None:
-    """Front ends, examples, the shop's pages and the page script are in the wheel; caches are not."""
+    """Front ends, examples, the shop's pages and the page script are in the wheel; caches and tests are not."""
     names = zipfile.ZipFile(wheel).namelist()
     for folder, source in (("_static", "widgets"), ("_notebooks", "notebooks")):
         expected = {
             str(path.relative_to(ROOT / source))
             for path in (ROOT / source).rglob("*")
-            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)
+            if path.is_file()
+            and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)
+            and "tests" not in path.relative_to(ROOT).parts
         }
         found = {
             name.removeprefix(f"jbts_kernel/{folder}/") for name in names if name.startswith(f"jbts_kernel/{folder}/")

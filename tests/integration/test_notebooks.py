@@ -141,7 +141,7 @@ def voila(jupyter_path: Path, home: Path, tmp_path: Path) -> Iterator[str]:
         lines: list[str] = []
         for line in iter(said.readline, f"http://127.0.0.1:{port}/\n"):  # which it says when it listens
             lines.append(line)
-            assert line, lines
+            assert line, f"Voila ended with {server.wait(30)}: {''.join(lines)[-3000:]}"
     rest = threading.Thread(target=said.read)  # a full pipe would stop it
     rest.start()
     yield f"http://127.0.0.1:{port}/"
