@@ -208,9 +208,9 @@ function render({ model, el }) {
   function light(wanted, words = "") {
     const boxes = wanted.filter(Boolean);
     lights.replaceChildren(...boxes.map((box) => { const one = h("i", {}); Object.assign(one.style, place(box, size)); return one; }));
-    tip.hidden = !words;
+    tip.hidden = !words || !boxes[0];
     tip.textContent = words;
-    if (words && boxes[0]) Object.assign(tip.style, { left: `min(${place(boxes[0], size).left}, 60%)`, top: `${Math.min(94, 100 * (boxes[0].y + boxes[0].height) / size.height)}%` });
+    if (!tip.hidden) Object.assign(tip.style, { left: `min(${place(boxes[0], size).left}, 60%)`, top: `${Math.min(94, 100 * (boxes[0].y + boxes[0].height) / size.height)}%` });
   }
   const at = (event) => pagePoint(event, picture.getBoundingClientRect(), size);
   picture.addEventListener("pointermove", (event) => { const point = at(event); if (point && !blank.checkVisibility?.() && fill.hidden) hover.ask(point); });

@@ -217,6 +217,13 @@ class Tester:
             self.bench.session.browser.look_again(0.2)
         assert self.bench.session.evaluate(TIP) == locator
 
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag from one point of the page to another on the panel's picture."""
+        self.page.scroll(PICTURE)
+        x, y, width, height = self.page.evaluate(f"(b => [b.x, b.y, b.width, b.height])({SIZE})")
+        for action, place in (("move", start), ("down", start), ("move", end), ("up", end)):
+            self.page.mouse(action, f"{x + place[0] / 1280 * width:.0f},{y + place[1] / 800 * height:.0f}")
+
     def choose(self, label: str) -> None:
         """Take one of the offers."""
         self.page.click(f'.jbp-offers >> role=button[name="{label}"]')

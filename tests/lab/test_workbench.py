@@ -78,8 +78,9 @@ def test_a_picture_that_is_late_comes(lab: Server, tester: Tester, shop: Shop) -
 
 
 def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> None:
-    """Pointing offers what to do; what is done on the picture is recorded, a password as a secret; what changed is
-    offered; a step of the timeline tells its story, and everything fits 400 pixels."""
+    """Pointing offers what to do; what is done on the picture is recorded, a password as a secret, a drag and the way
+    into a frame; what changed is offered; a step of the timeline tells its story, and everything fits 400 pixels."""
+    lamp, box = tester.measure(f"{shop.url}/tools/drag", "#item-lamp", "#drop")
     email, password, button = tester.measure(f"{shop.url}/signin", "[type=email]", "[type=password]", "form button")
     tester.open("recorded.ipynb", "%workbench", "%dashboard")
     tester.run_cell(0)
@@ -101,6 +102,17 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     tester.shown("%click testid=signin")
     tester.press('write %expect testid=welcome text \\"Welcome back, Ada\\"')
     tester.shown('%expect testid=welcome text "Welcome back, Ada"')
+    tester.go(f"{shop.url}/tools/drag")
+    tester.shown(f"%navigate {shop.url}/tools/drag")
+    tester.drag(lamp, box)
+    tester.shown("%drag testid=item-lamp testid=dropped")
+    tester.page.expect(".jbp-expects", "contains", "Copper Desk Lamp")
+    tester.go(f"{shop.url}/tools/frames")
+    tester.press("in the page")
+    tester.picture("frames")
+    tester.press("\u2003\u2003Preferences")
+    tester.shown("%frame testid=newsletter", "%frame testid=preferences")
+    tester.page.expect('.jbts-panel >> role=button[name="in Preferences"]', "visible")
     tester.page.click(".jbts-panel ol li >> nth=2 >> button")
     tester.page.expect(".jbp-details", "contains", "Run again from here")
     tester.picture("details")
