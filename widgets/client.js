@@ -16,10 +16,10 @@ export function connect(url, { onEvent, onGap = () => {}, onState = () => {}, So
   let delay = 250;
   let heard = 0;
 
-  const send = (message) => socket && socket.readyState === 1 && socket.send(JSON.stringify(message));
+  const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
   const ask = (room, { history = false } = {}) => {
     const seen = rooms.get(room);
-    send(seen && seen.epoch ? { type: "join_room", room, epoch: seen.epoch, offset: seen.offset } : { type: "join_room", room, history });
+    send(seen?.epoch ? { type: "join_room", room, epoch: seen.epoch, offset: seen.offset } : { type: "join_room", room, history });
   };
 
   function receive(message) {

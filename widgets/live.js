@@ -21,10 +21,10 @@ const $ = (id) => document.getElementById(id);
 let due = false;
 let missing = 0;
 
-function element(tag, className, content) {
+function element(tag, className = "", content = "") {
   const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (content !== undefined) made.textContent = content;
+  made.className = className;
+  made.textContent = content;
   return made;
 }
 

@@ -79,23 +79,24 @@ export function options(document, entries, light, take) {
   }));
 }
 
-// What a hand does with the mouse: a press once no second one follows, two, the other button, or from here to there.
+// What the mouse does: a press once no second one follows, two, the other button, or from here to there.
 export function gestures(at, tell) {
-  let begun = null, dragged = false, once = 0;
+  let begun = null, dragged = false, first = null, due = 0;
+  const alone = () => { if (first) tell(first); first = null; };
   return {
     down(event) { begun = event.button ? null : event; dragged = false; },
     up(event) {
       dragged = Boolean(begun && at(event)) && Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) > DRAGGED;
-      if (dragged) tell({ ...at(begun), to: at(event) });
+      if (dragged) { alone(); tell({ ...at(begun), to: at(event) }); }
       begun = null;
     },
     press(event) {
-      const point = at(event), twice = once;
-      clearTimeout(once);
-      once = 0;
-      if (!point || dragged) return;
+      const point = at(event), twice = first && event.detail > 1;
+      clearTimeout(due);
+      if (!twice) alone();
+      first = point && !twice && !dragged ? point : null;
       if (twice) tell({ ...point, how: "double" });
-      else once = setTimeout(() => { once = 0; tell(point); }, TWICE);
+      else due = setTimeout(alone, TWICE);
     },
     other(event) {
       event.preventDefault();
@@ -137,7 +138,7 @@ function render({ model, el }) {
   const lights = h("div", { className: "jbp-lights", "aria-hidden": "true" });
   const tip = h("div", { className: "jbp-tip", hidden: true });
   const fill = h("form", { className: "jbp-fill", hidden: true });
-  const blank = h("p", { className: "jbp-empty" }, "No page yet. Go somewhere: type an address above, or run %navigate in a cell.");
+  const blank = h("p", { className: "jbp-empty" }, "No page yet: type an address above, or run %navigate in a cell.");
   const picture = h("div", { className: "jbp-picture", tabIndex: 0, role: "application", "aria-label": "the page; in Drive, keys go to it; Elements lists what is on it" }, image, lights, tip, blank);
   const choice = h("section", { className: "jbp-choice", "aria-label": "what to do with the element" });
   const expects = h("ul", { className: "jbp-expects" });
@@ -352,7 +353,7 @@ function render({ model, el }) {
       h("h4", {}, h("code", {}, m.source), button("×", "close", () => { details.hidden = true; chosen = null; })),
       ...m.about.map((text) => h("p", {}, text)), h("p", { className: "jbp-why" }, m.error),
       h("div", { className: "jbp-shots" }, ...m.pictures.map((name, i) => h("figure", {}, h("img", { alt: `the page ${name} the step`, src: paint(`details-${name}`, buffers[i]) }), h("figcaption", {}, name)))),
-      button("↻ Run again from here", "bring the page back to where it was before this step, and run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
+      button("↻ Run again from here", "bring the page back to before this step; run it and those after it", () => send({ do: "again", ordinal: m.ordinal })),
       ...m.rows.flatMap(([title, lines]) => [h("h5", {}, title), h("ul", {}, ...lines.map((text) => h("li", {}, text)))]));
     details.scrollIntoView({ block: "nearest" });
   }

@@ -124,3 +124,9 @@ def test_what_is_imported_is_declared() -> None:
     third_party = used - set(sys.stdlib_module_names) - {"jbts_kernel"}
     missing = {name for name in third_party if modules_of.get(name, name.replace("_", "-")) not in declared}
     assert not missing, f"imported and not declared in pyproject.toml: {sorted(missing)}"
+
+
+def test_the_front_ends_stay_small() -> None:
+    """Everything of widgets/ that is served, together, is under 60 kB: it is read as it is, without a build."""
+    served = [path for path in (ROOT / "widgets").iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in served) < 60_000

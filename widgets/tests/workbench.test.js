@@ -78,12 +78,14 @@ test("one press, two, the other button and a drag are told apart", () => {
   const told = [], at = ({ clientX, clientY }) => (clientX < 500 ? { x: clientX, y: clientY } : null);
   const hand = gestures(at, (what) => told.push(what));
   const event = (clientX, more = {}) => ({ clientX, clientY: 5, button: 0, preventDefault() {}, ...more });
-  const press = (from, to = from) => { hand.down(event(from)); hand.up(event(to)); hand.press(event(to)); };
+  const press = (from, to = from, detail = 1) => { hand.down(event(from)); hand.up(event(to)); hand.press(event(to, { detail })); };
   const after = (milliseconds) => { mock.timers.tick(milliseconds); return told.splice(0); };
   press(10);
   assert.deepEqual(after(100), []);
-  press(12);
+  press(12, 12, 2);
   assert.deepEqual(after(1000), [{ x: 12, y: 5, how: "double" }]);
+  for (const place of [10, 80]) press(place);  // two places, however soon
+  assert.deepEqual(after(1000), [{ x: 10, y: 5 }, { x: 80, y: 5 }]);
   press(10);
   assert.deepEqual(after(1000), [{ x: 10, y: 5 }]);
   press(10, 14);  // a hand that trembles
