@@ -179,14 +179,19 @@ class Users:
     @contextlib.contextmanager
     def looking(self, patience: float = 0.0) -> Iterator[Session | None]:
         """The current user's session for a look at its page, which records nothing and starts nothing. None where
-        there is none, or a step has not ended within ``patience`` seconds."""
+        there is none, or a step has not ended within ``patience`` seconds. Where something did not answer before, it is
+        asked first whether the driver does."""
         if not self.turn.acquire(timeout=patience):
             yield None
             return
         try:
             session = self.sessions.get(self.user)
-            there = session is not None and not session.closed and session.browser.alive
-            if session is None or not there or session.browser.patience.abandoned_at is not None:
+            if session is None or session.closed or not session.browser.alive:
+                yield None
+                return
+            driver = session.browser.patience
+            given_up = driver.abandoned_at
+            if given_up is not None and not driver.free(patience):
                 yield None
                 return
             session.browser.allow(GLANCE_SECONDS)
@@ -195,5 +200,6 @@ class Users:
                 yield session
             finally:
                 session.browser.allow(None)
+                driver.abandoned_at = given_up or driver.abandoned_at  # what hung is for the next step to end
         finally:
             self.turn.release()

@@ -14,8 +14,8 @@ from typing import Any
 from ..errors import LocatorInvalid, StepProblem, StepTimeout
 from ..grammar import clip
 from ..models import Box
-from .actionability import Deadline, attempt
-from .engine import Session
+from .actionability import Deadline
+from .engine import Session, driver_errors
 from .locators import as_json
 from .placement import TAB, Placement
 
@@ -64,18 +64,32 @@ def frames(session: Session, testid: str) -> list[dict[str, Any]]:
     return list(islice(_frames_in(session, testid, [], (), TAB, Deadline(FRAMES_SECONDS)), FRAMES))
 
 
+def _inner(session: Session, path: list[Any], number: int, testid: str) -> dict[str, Any]:
+    """A frame of the document that ``path`` leads to. One of another site may hang by itself: it gets little time, and
+    what is known of the driver stays as it was, which was asked nothing."""
+    browser = session.browser
+    limit, abandoned = browser.script_limit, browser.patience.abandoned_at
+    if not path:
+        return session.page_in(path, "inner", source=SCRIPT, number=number, testid=testid)
+    browser.limit("script", FRAME_SECONDS)
+    try:
+        return session.page_in(path, "inner", source=SCRIPT, number=number, testid=testid)
+    except StepTimeout:
+        if session.apart:
+            browser.patience.abandoned_at = abandoned
+        raise
+    finally:
+        browser.limit("script", limit)
+
+
 def _frames_in(
     session: Session, testid: str, path: list[Any], way: tuple[str, ...], at: Placement, deadline: Deadline
 ) -> Iterator[dict[str, Any]]:
+    passing: tuple[type[BaseException], ...] = (StepProblem, *driver_errors())
     for number in range(FRAMES if deadline.left > 0 else 0):
         try:
-            one = attempt(
-                session, Deadline(FRAME_SECONDS), "inner", within=path, source=SCRIPT, number=number, testid=testid
-            )
-        except StepTimeout:  # of this frame's own page, which says nothing of the driver
-            session.browser.patience.free(FRAME_SECONDS)
-            return
-        except StepProblem:
+            one = _inner(session, path, number, testid)
+        except passing:  # it does not answer, or is being replaced
             return
         if "el" not in one:
             return

@@ -416,3 +416,16 @@ def test_no_outline_on_another_page(trial: Trial, panel: Panel, monkeypatch: pyt
     assert trial.last.screenshot is not None and trial.last.box is None and 'class="jbts-box' not in trial.card().html
     monkeypatch.undo()
     assert panel.ask("refresh")["picture"]["born"] != born
+
+
+def test_a_busy_page_is_looked_at_again(trial: Trial, panel: Panel) -> None:
+    """A page that did not answer in time is not given up: the next look shows it, and what hung is still looked into
+    by the next step."""
+    trial.open("<button id=b>b</button>")
+    driver = trial.bench.session.browser.patience
+    driver.suspect()
+    picture = panel.ask("refresh")["picture"]
+    assert picture["width"] == 1280 and driver.abandoned_at is not None
+    assert panel.ask("hover", x=12, y=12)["hover"]["state"] == "ready"
+    trial("click #b")
+    assert driver.abandoned_at is None
