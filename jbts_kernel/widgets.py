@@ -122,7 +122,6 @@ class LivePanel(anywidget.AnyWidget):
         try:
             with self._bench.looking(BUSY_SECONDS) as session:
                 if session is not None:
-                    answer["moved"] = True  # a page too busy to answer is looked at again
                     png, facts = glance(self._bench.surroundings(), session)
                     self._follow(session)
                     dialog = session.dialog

@@ -45,7 +45,7 @@ export function chord(event) {  // the keys of an event as %press takes them; nu
   return [...held, event.key === " " ? "Space" : letter ? event.key.toUpperCase() : event.key].join("+");
 }
 
-// The line that an offer comes to with this locator, as it will be written; a password is never shown.
+// The line of an offer with this locator, as it will be written; a password is never shown.
 export function preview(offer, locator, given) {
   const tail = offer.asks === "password" ? "${…}" : offer.asks ? JSON.stringify(given || "…") : offer.tail;
   return `%${[offer.head, locator, tail].filter(Boolean).join(" ")}`;
@@ -70,7 +70,7 @@ export function entry(document, step, choose = () => {}) {
   return item;
 }
 
-// What to choose from by mouse or keyboard: each lights up what it means.
+// What to choose from: each lights up what it means.
 export function options(document, entries, light, take) {
   return make(document, "ul", { className: "jbp-elements" }, ...entries.map((one) => {
     const lit = () => light([one.box], one.text), h = (tag, text) => make(document, tag, {}, text);
@@ -156,7 +156,7 @@ function render({ model, el }) {
   for (const name of ["mousedown", "click", "dblclick", "contextmenu", "focusin", "focusout", "keydown"]) root.addEventListener(name, (event) => event.stopPropagation());
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && (mode === "point" || choice.contains(event.target))) choose(null);
-    // the one shortcut of JupyterLab's that nobody wants to miss here
+    // the one shortcut of JupyterLab's that one would miss here
     if (!(event.ctrlKey || event.metaKey) || event.key !== "s") return;
     event.preventDefault();
     send({ do: "save" });
@@ -183,7 +183,7 @@ function render({ model, el }) {
     send({ do: "stop" });
     setTimeout(() => { if (!stop.disabled) model.widget_manager?.kernel?.interrupt?.(); }, 1000);
   }
-  function lookAgain(times = 6) {  // as often as the page goes on moving after a step
+  function lookAgain(times = 6) {  // as often as the page moves on after a step, or is late
     again = times;
     stale = !visible || document.hidden;
     if (!stale) { pictureAnew.ask(true); send({ do: "suggest" }); }
@@ -390,8 +390,7 @@ function render({ model, el }) {
     picture(m, buffers) {
       pictureAnew.answered();
       clearTimeout(later);
-      if (m.moved && again > 0 && !streaming) later = setTimeout(() => lookAgain(again - 1), 700);
-      if (m.late && again > 0) later = setTimeout(() => lookAgain(again - 1), 700 * (7 - again));  // or the picture stays small and old
+      if (again > 0 && (m.late || (m.moved && !streaming))) later = setTimeout(() => lookAgain(again - 1), 700 * (7 - again));
       if (m.none) return;
       if (m.born !== born || (m.url !== address.value && !picked)) light([]);  // what was outlined is not in this picture
       if (picked && m.born !== born) picked.box = null;
