@@ -72,7 +72,7 @@ class Signature:
     """What a verb takes and where that is written. ``summary`` is the first line of its docstring; ``about`` holds
     one sentence a parameter, read from the docstring's ``Args:``; ``needs`` the states an element must be in before
     the verb takes it (present, or visible and more), none where the verb waits for none; ``also`` what other tools
-    call it."""
+    call it; ``check`` refuses arguments that are no sentence, by their names, before anything runs (UsageProblem)."""
 
     verb: str
     function: Callable[..., Any]
@@ -81,6 +81,7 @@ class Signature:
     body: str | None = None
     needs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    check: Callable[..., None] | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

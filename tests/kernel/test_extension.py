@@ -37,6 +37,8 @@ def test_loading_imports_nothing_heavy(start_kernel: Callable[..., Kernel]) -> N
     reply = bare.run(f"%load_ext jbts_kernel\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])")
     assert reply.text.strip() == "[]"
     assert bare.run("print(type(jbts).__name__, type(page).__name__)").text.strip() == "Workbench Page"
+    named = "from jbts_kernel import events\nfrom jbts_kernel.browser import BrowserPool"
+    assert bare.run(f"{named}\nprint(events is jbts.events, BrowserPool.__name__)").text.strip() == "True BrowserPool"
 
 
 def test_a_step_is_a_card_and_a_row(shared: Kernel) -> None:
