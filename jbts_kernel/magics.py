@@ -81,6 +81,7 @@ class Extension:
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)
         self.only_ci.load()
+        shell.input_transformers_cleanup.append(_asks_for_help)
         self._exceptions = (shell.custom_exceptions, shell.CustomTB)
         shell.set_custom_exc((UsageError,), self.usage)
         if self.settings not in shell.configurables:
@@ -110,6 +111,8 @@ class Extension:
             if function in shell.events.callbacks[event]:
                 shell.events.unregister(event, function)
         self.only_ci.unload()
+        if _asks_for_help in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(_asks_for_help)
         shell.custom_exceptions, shell.CustomTB = self._exceptions
         if self.settings in shell.configurables:
             shell.configurables.remove(self.settings)
@@ -244,6 +247,13 @@ class Extension:
             self.strips[-1].wait(line)
         else:
             self._waiting = _shown(self._waiting, display.waiting(line))
+
+
+def _asks_for_help(lines: list[str]) -> list[str]:
+    """``%%steps --help`` with nothing below it, which IPython refuses before it asks the magic."""
+    (first, *rest) = lines or [""]
+    asked = re.match(r"%%(\w+)\s(?:.*\s)?--help(?=\s|$)", first)
+    return [first[1:], *rest] if asked and asked[1] in VERBS and not "".join(rest).strip() else lines
 
 
 class _Strip:

@@ -130,6 +130,8 @@ def test_a_long_wait_says_so(shared: Kernel) -> None:
 
 def test_help_ends_nothing(shared: Kernel) -> None:
     """--help shows the verb's reference and the cell goes on."""
+    alone = shared.run("%%steps --help")  # with nothing below, which IPython refuses before any magic hears of it
+    assert (alone.status, len(alone.bundles)) == ("ok", 1)
     reply = shared.run("%click --help\nprint('after')")
     assert reply.status == "ok"
     assert "after" in reply.text
@@ -142,6 +144,7 @@ BAD_SYNTAX = {
     "%clik x": "did you mean %click?",
     "%goto /": "there is no %goto; did you mean %navigate?",
     "%click": "%click needs LOC",
+    "%expect h1 visibel": "did you mean visible?",
     '%type "#a': "is never closed",
     "%click #a --doubel": "did you mean --double?",
     "%type #a ${nam}": "near names: name",
