@@ -424,6 +424,7 @@ class Page:
             return self._workbench().run(grammar.bind(signature, args, kwargs))
 
         call.__name__ = name
+        call.__signature__ = grammar.python_signature(signature)  # type: ignore[attr-defined]  # what Shift+Tab shows
         call.__doc__ = f"{signature.form}\n\n{signature.function.__doc__ or ''}"
         return call
 

@@ -173,6 +173,14 @@ COMMON_ABOUT: Mapping[str, str] = {
 }
 
 
+def python_signature(signature: Signature) -> inspect.Signature:
+    """How a verb is called from Python: its own parameters, without the stage, and every step's options."""
+    own = list(inspect.signature(signature.function).parameters.values())[1:]
+    word = inspect.Parameter.KEYWORD_ONLY
+    common = [inspect.Parameter(p.name, word, default=p.default) for p in common_options(signature)]
+    return inspect.Signature([*own, *common])
+
+
 def common_options(signature: Signature) -> tuple[Parameter, ...]:
     """The options every step takes, but for those the verb defines itself; none for a command."""
     if signature.command:
