@@ -18,6 +18,7 @@ __all__ = [
     "JBTSError",
     "StepFailed",
     "__version__",
+    "events",
     "jbts",
     "load_ipython_extension",
     "page",
@@ -26,9 +27,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .broadcast.events import Events
     from .errors import JBTSError, StepFailed
     from .workbench import Page, Workbench
 
+    events: Events
     jbts: Workbench
     page: Page
 
@@ -38,6 +41,10 @@ def __getattr__(name: str) -> Any:
         from .workbench import current
 
         return current()
+    if name == "events":
+        from .workbench import current
+
+        return current().events
     if name == "page":
         from .workbench import Page, current
 

@@ -47,10 +47,10 @@ class Baselines:
         return cls(folder, folder.joinpath(FOLDER, *parts), home, writes_first, updates)
 
     def path(self, name: str, suffix: str) -> Path:
-        """The file of a snapshot: a name lives in the test's folder; what has a ``/`` or the suffix is a file
-        as it stands, relative to the notebook."""
+        """The file of a snapshot: a name lives in the test's folder; what has a ``/`` or the suffix (``.aria.yml`` or
+        ``.yml``) is a file as it stands, relative to the notebook."""
         given = Path(name).expanduser()
-        if given.is_absolute() or "/" in name or name.endswith(suffix):
+        if given.is_absolute() or "/" in name or name.endswith(suffix[suffix.rindex(".") :]):
             return given if given.is_absolute() else self.root / given
         return self.folder / f"{slug(name)}{suffix}"
 

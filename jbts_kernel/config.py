@@ -180,12 +180,15 @@ class JBTS(Configurable):
 
     def update_config(self, config: Config) -> None:
         """What ``%config`` calls. It logs what is refused and goes on, so that is kept: a step that nobody watches must
-        not run with another setting than was asked for."""
+        not run with another setting than was asked for. It has put the value into the shell's own config before, where
+        the extension would find it when it is loaded again: what holds is put back."""
         self.refused = ""
         try:
             super().update_config(config)
         except TraitError as error:
             self.refused = str(error)
+            given = config.get("JBTS", {})
+            given.update({name: getattr(self, name) for name in given if self.has_trait(name)})
             raise
 
     @validate(*FORMS)

@@ -18,6 +18,7 @@ from .grammar import HelpWanted, Signature
 from .models import Status, StepResult
 from .only_ci import SAID, OnlyCI
 from .origin import assigned_parameters, interactive
+from .printed import Printed
 from .recorder import status_of
 from .verbs import VERBS
 from .workbench import Page, Workbench, set_current, source_hash
@@ -50,6 +51,7 @@ class Extension:
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.only_ci = OnlyCI(shell, self.bench.environ)
+        self.printed = Printed(shell, self.bench.secrets)
         if interactive(self.bench.environ) and hasattr(shell, "kernel"):
             self.bench.watch = self.watch
         self._waiting: Any = None
@@ -81,6 +83,8 @@ class Extension:
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)
         self.only_ci.load()
+        self.printed.load()
+        shell.input_transformers_cleanup.append(_asks_for_help)
         self._exceptions = (shell.custom_exceptions, shell.CustomTB)
         shell.set_custom_exc((UsageError,), self.usage)
         if self.settings not in shell.configurables:
@@ -110,6 +114,9 @@ class Extension:
             if function in shell.events.callbacks[event]:
                 shell.events.unregister(event, function)
         self.only_ci.unload()
+        self.printed.unload()
+        if _asks_for_help in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(_asks_for_help)
         shell.custom_exceptions, shell.CustomTB = self._exceptions
         if self.settings in shell.configurables:
             shell.configurables.remove(self.settings)
@@ -244,6 +251,13 @@ class Extension:
             self.strips[-1].wait(line)
         else:
             self._waiting = _shown(self._waiting, display.waiting(line))
+
+
+def _asks_for_help(lines: list[str]) -> list[str]:
+    """``%%steps --help`` with nothing below it, which IPython refuses before it asks the magic."""
+    (first, *rest) = lines or [""]
+    asked = re.match(r"%%(\w+)\s(?:.*\s)?--help(?=\s|$)", first)
+    return [first[1:], *rest] if asked and asked[1] in VERBS and not "".join(rest).strip() else lines
 
 
 class _Strip:

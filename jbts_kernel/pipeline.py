@@ -262,7 +262,7 @@ def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, 
 def _names_element(target: str) -> bool:
     from .verbs.expecting import PAGE
 
-    return target not in (*PAGE, "picture")
+    return target not in (*PAGE, "not", "picture")
 
 
 def _stage(around: Surroundings, step: Step, signature: Signature, session: Session) -> Stage:

@@ -286,10 +286,10 @@ class Recorder:
             self.worsen(r.status, r.error_type, r.error_message)
 
     # ---- looking ----------------------------------------------------------------------------------
-    def analysis(self, analysis: Analysis) -> None:
-        """A look that belongs to no step: a triage, a generated test."""
+    def analysis(self, analysis: Analysis, of: StepResult | None = None) -> None:
+        """A look that no step took: a triage, which belongs to the failed step it is ``of``, or a generated test."""
         execution = self.execution.execution_id if self.execution else None
-        self.sink.emit(*self._analysis(analysis, execution, None))
+        self.sink.emit(*self._analysis(analysis, of.execution_id if of else execution, of.step_id if of else None))
 
     def test_case(self, definition: Mapping[str, Any], requirements: str, model: str | None) -> str:
         """A generated test case; its id."""

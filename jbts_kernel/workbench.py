@@ -119,6 +119,8 @@ class Workbench(Users, Answers):
         if self.settings.refused and not interactive(self.environ):
             raise ConfigProblem(self.settings.refused)
         step = fill(step, signature, self.interpolate)
+        if signature.check is not None:
+            signature.check(**step.arguments)
         if signature.command:
             return signature.function(self, **step.arguments)
         if step.verb == "type" and step.arguments.get("secret"):
@@ -189,7 +191,9 @@ class Workbench(Users, Answers):
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip() and not line.strip().startswith("#"):
                 try:
-                    steps.append(grammar.parse(line, VERBS))
+                    steps.append(step := grammar.parse(line, VERBS))
+                    if (check := VERBS[step.verb].check) is not None and "${" not in line:
+                        check(**step.arguments)
                 except UsageProblem as problem:
                     raise UsageProblem(
                         f"line {number}: {problem.message}", word=problem.word, hints=problem.hints
@@ -398,7 +402,7 @@ def source_hash(source: str) -> str:
 
 
 class Page:
-    """Every step as a method: ``page.click("#go")``, ``page.expect("#total", "text", "$5.00")``.
+    """Every verb as a method: ``page.click("#go")``, ``page.expect("#total", "text", "$5.00")``, ``page.use("ada")``.
 
     Made from the registry, so ``%click``, a line of ``%%steps`` and ``page.click`` are the same verb.
     """
@@ -410,23 +414,24 @@ class Page:
         from .verbs import VERBS
 
         signature = VERBS.get(name)
-        if signature is None or signature.command:
+        if signature is None:
             if name.startswith("__"):
                 raise AttributeError(name)
-            near = grammar.nearest_verb(name, {v: s for v, s in VERBS.items() if not s.command})
+            near = grammar.nearest_verb(name, VERBS)
             raise AttributeError(f"page has no verb {name!r}" + (f"; did you mean {near}?" if near else ""))
 
         def call(*args: Any, **kwargs: Any) -> Any:
             return self._workbench().run(grammar.bind(signature, args, kwargs))
 
         call.__name__ = name
+        call.__signature__ = grammar.python_signature(signature)  # type: ignore[attr-defined]  # what Shift+Tab shows
         call.__doc__ = f"{signature.form}\n\n{signature.function.__doc__ or ''}"
         return call
 
     def __dir__(self) -> list[str]:
         from .verbs import VERBS
 
-        return sorted(v for v, s in VERBS.items() if not s.command)
+        return sorted(VERBS)
 
 
 _current: Workbench | None = None

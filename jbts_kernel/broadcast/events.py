@@ -7,7 +7,7 @@ connects to it. Neither the WebSocket library nor the hub is imported before it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -148,14 +148,14 @@ class Events:
         """Send to one connection, by the id it was confirmed with; lost when it is gone."""
         return self._send("connection", connection_id, message)
 
-    def broadcast_to_room(self, room: str, message: Mapping[str, Any], exclude: Sequence[str] = ()) -> bool:
-        """Send to everyone in ``room`` but the connections in ``exclude``. The room keeps it like an
+    def broadcast_to_room(self, room: str, message: Mapping[str, Any], exclude: str | Iterable[str] = ()) -> bool:
+        """Send to everyone in ``room`` but the connections in ``exclude``, one id or several. The room keeps it like an
         event, with an epoch and an offset of its own."""
         from .protocol import is_room
 
         if not is_room(room):
             raise HubProblem(f"{room!r} cannot be a room: 1 to 128 letters, digits or _ . : -")
-        return self._send("room", room, message, exclude=exclude)
+        return self._send("room", room, message, exclude=[exclude] if isinstance(exclude, str) else [*exclude])
 
     def broadcast_to_all(self, message: Mapping[str, Any]) -> bool:
         """Send to every connection there is at that moment."""
@@ -176,8 +176,6 @@ class Events:
             raise HubProblem(f"a message is an object with text keys, not {type(message).__name__}")
         if message.get("type") in HUB_TYPES:
             raise HubProblem(f"the type {message['type']!r} is the hub's own; use another")
-        if isinstance(exclude, str):
-            raise HubProblem("exclude is a list of connection ids")
         if self.mode == "off":
             return False
         data = {

@@ -17,6 +17,8 @@ from ..models import ConsoleMessage, NetworkRequest
 KEPT = 5000
 TEXT_LIMIT = 4000
 LEVELS = {"warning": "warning", "error": "error", "assert": "error", "debug": "debug", "trace": "debug"}
+NAMES = {"verbose": "debug"}
+"""What a line of the browser's own log calls a level, where a console line calls it something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Signals:
         if entry.get("source") == "network":  # the request itself is recorded, with its status
             return
         text, url = str(entry.get("text", ""))[:TEXT_LIMIT], entry.get("url", "")
-        self._add(target, ConsoleMessage(entry.get("level", "info"), text, url, entry.get("timestamp", 0) / 1000))
+        level = str(entry.get("level", "info"))
+        self._add(target, ConsoleMessage(NAMES.get(level, level), text, url, entry.get("timestamp", 0) / 1000))
 
     def _request(self, target: str, p: dict[str, Any]) -> None:
         request = p["request"]

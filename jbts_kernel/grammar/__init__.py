@@ -17,6 +17,7 @@ from .signature import (
     Signature,
     common_options,
     nearest_verb,
+    python_signature,
 )
 from .texts import clip, nearest, printable
 from .values import LARGEST, check_required, convert
@@ -52,6 +53,7 @@ __all__ = [
     "parse",
     "parse_arguments",
     "printable",
+    "python_signature",
     "quote",
     "references",
     "render",

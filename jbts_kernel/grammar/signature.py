@@ -72,7 +72,7 @@ class Signature:
     """What a verb takes and where that is written. ``summary`` is the first line of its docstring; ``about`` holds
     one sentence a parameter, read from the docstring's ``Args:``; ``needs`` the states an element must be in before
     the verb takes it (present, or visible and more), none where the verb waits for none; ``also`` what other tools
-    call it."""
+    call it; ``check`` refuses arguments that are no sentence, by their names, before anything runs (UsageProblem)."""
 
     verb: str
     function: Callable[..., Any]
@@ -81,6 +81,7 @@ class Signature:
     body: str | None = None
     needs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    check: Callable[..., None] | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -170,6 +171,14 @@ COMMON_ABOUT: Mapping[str, str] = {
     "no_screenshot": "take no picture after this step",
     "first": "take the first where several elements match",
 }
+
+
+def python_signature(signature: Signature) -> inspect.Signature:
+    """How a verb is called from Python: its own parameters, without the stage, and every step's options."""
+    own = list(inspect.signature(signature.function).parameters.values())[1:]
+    word = inspect.Parameter.KEYWORD_ONLY
+    common = [inspect.Parameter(p.name, word, default=p.default) for p in common_options(signature)]
+    return inspect.Signature([*own, *common])
 
 
 def common_options(signature: Signature) -> tuple[Parameter, ...]:

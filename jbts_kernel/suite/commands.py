@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ..errors import JBTSError, UsageProblem
+from ..errors import BrowserUnavailable, ConfigProblem, JBTSError, UsageProblem
 from . import CELL_TIMEOUT
-from .outcome import FAILURES, USAGE
+from .outcome import FAILURES, INFRASTRUCTURE, USAGE
 from .parametrize import parameter
 
 
@@ -165,8 +165,10 @@ def run_command(
             warm_starts=warm,
             dask=dask,
         )
-    except UsageProblem as problem:
+    except (ConfigProblem, UsageProblem) as problem:
         _refuse(str(problem), USAGE)
+    except BrowserUnavailable as problem:
+        _refuse(str(problem), INFRASTRUCTURE)
     except (JBTSError, OSError) as problem:
         _refuse(str(problem), FAILURES)
     finally:

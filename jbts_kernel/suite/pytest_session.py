@@ -80,8 +80,10 @@ class Session:
                 self.parameters = dict(parameter(text) for text in told)
             if browsers:
                 from ..browser.launch import check_browser
+                from ..config import JBTS
 
-                self.browsers = tuple(dict.fromkeys(check_browser(name) for name in browsers))
+                grid = JBTS(environ=self.environ).grid
+                self.browsers = tuple(dict.fromkeys(check_browser(name, grid) for name in browsers))
         except JBTSError as problem:
             raise pytest.UsageError(str(problem)) from None
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..browser.records import Records
 from ..config import find_home
-from ..errors import JBTSError, UsageProblem
+from ..errors import BrowserUnavailable, JBTSError, UsageProblem
 from ..ids import new_id
 from ..log import Log
 from ..store.publisher import start_publish
@@ -100,6 +100,7 @@ def run(
 
     Raises:
         UsageProblem: the arguments make no sense, a parameter is one no notebook uses, or there is nothing to run.
+        BrowserUnavailable: this machine cannot have a browser of ``browsers``.
         OSError: a file that was asked for cannot be written.
     """
     if retries and until_fail:
@@ -107,7 +108,7 @@ def run(
     environ = os.environ if environ is None else environ
     folder = Path.cwd()
     home = home.absolute() if home is not None else find_home(environ=environ)
-    browsers = tuple(dict.fromkeys(map(_browser, browsers)))
+    browsers = tuple(dict.fromkeys(_browser(name, environ) for name in browsers))
     parameters = dict(parameters or {})
     cases = collect(paths, folder=folder, home=home, browsers=browsers, tags=tags, shard=shard, given=parameters)
     if not cases:
@@ -213,12 +214,16 @@ def one_by_one(
         log.close()
 
 
-def _browser(name: str) -> str:
-    from ..browser.launch import check_browser
+def _browser(name: str, environ: Mapping[str, str]) -> str:
+    """A browser by a name there is; one that this machine cannot have may be had from a grid."""
+    from ..browser.launch import BROWSERS, check_browser
+    from ..config import JBTS
 
     try:
-        return check_browser(name)
-    except JBTSError as problem:
+        return check_browser(name, JBTS(environ=environ).grid)
+    except BrowserUnavailable as problem:
+        if name.lower() in BROWSERS:
+            raise
         raise UsageProblem(str(problem), word=name) from None
 
 

@@ -89,7 +89,8 @@ def collect(
 
     Folders are searched for ``*.ipynb``, but not hidden ones, ``node_modules`` and ``home``; a notebook
     whose metadata says ``"jbts": {"suite": false}`` is only run when it is named itself. ``tags`` is an
-    expression (``smoke and not slow``), ``shard`` is ``i/n`` with i from 1. What cannot be read stays in:
+    expression (``smoke and not slow``) over what the notebook, its tests and its cells are tagged with, as pytest's
+    ``-m`` is; ``shard`` is ``i/n`` with i from 1. What cannot be read stays in:
     it has to be reported. ``given`` are names of parameters that have one value in the whole run.
 
     Raises:
@@ -115,7 +116,7 @@ def collect(
     cases: list[Case] = []
     for path in sorted(found, key=lambda p: names[p]):
         about = _about(path)
-        if about and not wanted(_labels(about)):
+        if about and not wanted((*_labels(about), *words_in(path).tags)):
             continue
         slug = path.stem if stems.count(path.stem) == 1 else names[path].removesuffix(".ipynb")
         cases += _cases(path, names[path], slug, about, settings, browsers, given)
@@ -176,7 +177,9 @@ def _cases(
 
 
 def _labels(about: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(tag) for tag in about.get("tags") or ())
+    tags = about.get("tags")
+    listed = tags.split(",") if isinstance(tags, str) else tags if isinstance(tags, list) else ()
+    return tuple(dict.fromkeys(str(tag).strip() for tag in listed if str(tag).strip()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,14 +339,15 @@ def _search(folder: Path, home: Path | None) -> Iterator[Path]:
 
 
 def _about(path: Path) -> dict[str, Any]:
-    """What a notebook's metadata says under ``jbts``, with ``"suite"`` always in it; empty if it is
-    unreadable."""
+    """What a notebook's metadata says under ``jbts``, with ``"suite"`` always in it, and the tags it has beside that;
+    empty if it is unreadable."""
     found = _read(path)
     if found is None:
         return {}
     metadata = found.get("metadata") if isinstance(found, dict) else None
     about = metadata.get("jbts") if isinstance(metadata, dict) else None
-    return {"suite": True, **(about if isinstance(about, dict) else {})}
+    beside = {"tags": metadata["tags"]} if isinstance(metadata, dict) and "tags" in metadata else {}
+    return {"suite": True, **beside, **(about if isinstance(about, dict) else {})}
 
 
 def _read(path: Path) -> Any:

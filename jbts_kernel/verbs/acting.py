@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ..browser import input as gestures
 from ..browser.actionability import Found
-from ..errors import NotActionable, StepProblem, Unsupported
+from ..errors import NotActionable, StepProblem, Unsupported, UsageProblem
 from ..grammar import Input, Locator, Names, clip, nearest
 from ..models import Box
 from ..stage import Stage
@@ -25,11 +25,16 @@ NO_TEXT = frozenset(("checkbox", "radio", "file", "button", "submit", "reset", "
 
 
 def point(text: str) -> tuple[float, float]:
-    """``"12,30"`` as (12.0, 30.0). Raises :class:`StepProblem`."""
+    """``"12,30"`` as (12.0, 30.0). Raises :class:`UsageProblem`."""
     match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*", text)
     if match is None:
-        raise StepProblem(f"a position is x,y in pixels, like 12,30, not {clip(text)!r}")
+        raise UsageProblem(f"a position is x,y in pixels, like 12,30, not {clip(text)!r}", word=text)
     return float(match.group(1)), float(match.group(2))
+
+
+def _check_at(at: str | None = None, **_: Any) -> None:
+    if at:
+        point(at)
 
 
 def _press_point(found: Found) -> tuple[float, float]:
@@ -37,7 +42,7 @@ def _press_point(found: Found) -> tuple[float, float]:
     return found.point
 
 
-@verb("click", "click", also="tap dblclick", needs=PRESSED)
+@verb("click", "click", also="tap dblclick", needs=PRESSED, check=_check_at)
 def click(
     stage: Stage,
     locator: Locator,
@@ -205,15 +210,18 @@ def _indexes(stage: Stage, locator: str, wanted: tuple[str, ...]) -> tuple[Found
             raise NotActionable(f"{clip(locator)} has no option {clip(missing)!r}; {listed}")
 
 
-@verb("select", "select", also="choose select_option", needs=ENABLED)
+def _check_select(locator: str, choices: tuple[str, ...] = (), **_: Any) -> None:
+    if not choices:
+        raise UsageProblem(f"%select {clip(locator)} needs a choice; %options {clip(locator)} lists them")
+
+
+@verb("select", "select", also="choose select_option", needs=ENABLED, check=_check_select)
 def select(stage: Stage, locator: Locator, *choices: Input) -> None:
     """Choose options of a select: by label, value=V or index=N. Exactly these are selected afterwards.
 
     Args:
         choices: labels, value=V or index=N (from 0); several for a multiple select
     """
-    if not choices:
-        raise StepProblem(f"%select {clip(locator)} needs a choice; %options {clip(locator)} lists them")
     found, indexes = _indexes(stage, locator, choices)
     stage.ask("select", el=found.element, indexes=indexes, mode="set")
 
@@ -266,7 +274,7 @@ def _set_checked(stage: Stage, locator: str, wanted: bool) -> None:
     stage.condition(locator, "checked" if wanted else "unchecked", failure=NotActionable)
 
 
-@verb("hover", "hover", also="mouseover move_to", needs=POINTED)
+@verb("hover", "hover", also="mouseover move_to", needs=POINTED, check=_check_at)
 def hover(stage: Stage, locator: Locator, *, at: str | None = None) -> None:
     """Move the pointer over an element.
 
@@ -277,15 +285,20 @@ def hover(stage: Stage, locator: Locator, *, at: str | None = None) -> None:
     gestures.pointer(stage.session, [gestures.move(x, y)])
 
 
-@verb("drag", "drag", also="drag_and_drop drag_to", needs=POINTED)
+def _check_drag(target: str | None = None, by: str | None = None, **_: Any) -> None:
+    if by is None and target is None:
+        raise UsageProblem("%drag needs where to: %drag FROM TO, or %drag FROM --by dx,dy")
+    if by is not None:
+        point(by)
+
+
+@verb("drag", "drag", also="drag_and_drop drag_to", needs=POINTED, check=_check_drag)
 def drag(stage: Stage, source: Locator, target: Locator | None = None, *, by: str | None = None) -> None:
     """Drag an element onto another, or by a distance.
 
     Args:
         by: how far, like 120,0, instead of a second locator
     """
-    if by is None and target is None:
-        raise StepProblem("%drag needs where to: %drag FROM TO, or %drag FROM --by dx,dy")
     grabbed = stage.find(source)
     start = _press_point(grabbed)
     browser = stage.session.browser
@@ -321,7 +334,14 @@ def _path(start: tuple[float, float], end: tuple[float, float]) -> list[dict[str
     return [*(gestures.move(x + dx * k / 5, y + dy * k / 5, 20) for k in range(1, 6)), gestures.move(*end)]
 
 
-@verb("mouse", "press")
+def _check_mouse(action: str, position: str | None = None, **_: Any) -> None:
+    if position:
+        point(position)
+    elif action == "move":
+        raise UsageProblem("%mouse move needs a position: %mouse move 120,80")
+
+
+@verb("mouse", "press", check=_check_mouse)
 def mouse(stage: Stage, action: Literal["down", "up", "move"], position: str | None = None) -> None:
     """Move, press or release the mouse at a point of the viewport, for gestures no other verb has.
 
@@ -330,8 +350,6 @@ def mouse(stage: Stage, action: Literal["down", "up", "move"], position: str | N
     """
     x, y = point(position) if position else stage.session.pointer
     steps = {"move": [], "down": [gestures.down()], "up": [gestures.up()]}[action]
-    if action == "move" and position is None:
-        raise StepProblem("%mouse move needs a position: %mouse move 120,80")
     gestures.pointer(stage.session, [gestures.move(x, y), *steps])
 
 

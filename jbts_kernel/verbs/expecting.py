@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from ..browser import actionability
-from ..errors import ExpectationFailed, StepProblem
+from ..errors import ExpectationFailed, UsageProblem
 from ..grammar import Cover, Expected, Locator, clip, nearest
 from ..models import ConsoleMessage, NetworkRequest
 from ..stage import Stage
@@ -42,7 +44,109 @@ def url_pattern(glob: str, base_url: str = "") -> str:
     return glob_pattern(glob)
 
 
-@verb("expect", "assert", also="assert should verify title")
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An expectation as it was understood: of a locator or a word of PAGE (empty for the viewport), which word (empty
+    where the page's word says it all), of which name (an attribute's, a property's or a snapshot's), and what value."""
+
+    of: str
+    word: str = ""
+    name: str | None = None
+    value: str | None = None
+    negated: bool = False
+
+
+def understood(target: str, words: Sequence[object]) -> Said:
+    """What the words of an expectation say. Raises UsageProblem where they are no sentence."""
+    rest = [str(word) for word in words]
+    negated = rest[:1] == ["not"]
+    if negated:
+        rest.pop(0)
+    elif target == "not" and rest[:1] and rest[0] in PAGE:
+        negated, target = True, rest.pop(0)
+    if target in PAGE:
+        return _of_page(target, rest, negated)
+    if target == "picture" and not negated and (not rest or rest[0] not in (*STATES, *VALUES, *NAMED, *SNAPSHOTS)):
+        target, rest = "", ["picture", *rest]
+    if rest[:1] and rest[0] in SNAPSHOTS:
+        return _of_snapshot(target, rest, negated)
+    if not rest:
+        raise UsageProblem(f"expect {clip(target)} what? Use visible, text VALUE, count N, ...")
+    word = rest.pop(0)
+    if word in STATES:
+        if rest:
+            raise UsageProblem(f"expect {word} takes no value; {clip(rest[0])!r} is one word too many", word=rest[0])
+        return Said(target, word, negated=negated)
+    name = None
+    if word in NAMED:
+        if not rest:
+            raise UsageProblem(f"expect {clip(target)} {word} needs a name: expect {clip(target)} {word} NAME VALUE")
+        name = rest.pop(0)
+    elif word not in VALUES:
+        known = (*STATES, *VALUES, *NAMED, *SNAPSHOTS)
+        near = nearest(word, known)
+        raise UsageProblem(
+            f"expect does not know {clip(word)!r}; " + (f"did you mean {near}?" if near else f"use {', '.join(known)}"),
+            word=word,
+        )
+    if rest[:1] == ["not"] and (name is not None or len(rest) > 1):
+        negated = True
+        rest.pop(0)
+    if not rest and word != "attribute":
+        raise UsageProblem(f"expect {clip(target)} {word} needs a value")
+    _no_more(rest[1:], "a value")
+    value = rest[0] if rest else None
+    if word == "count" and not re.fullmatch(r"\d+", value or ""):
+        raise UsageProblem(f"expect count takes a whole number, not {clip(str(value))!r}", word=str(value))
+    return Said(target, word, name, value, negated)
+
+
+def _of_snapshot(target: str, rest: list[str], negated: bool) -> Said:
+    word, *names = rest
+    if negated:
+        raise UsageProblem(f"expect not {word} would pass with every change; say what should be there instead")
+    _no_more(names[1:], "a name")
+    if word == "picture" and not names:
+        of = f"{clip(target)} " if target else ""
+        raise UsageProblem(f"expect {of}picture needs a name: expect {of}picture NAME")
+    return Said(target, word, names[0] if names else None)
+
+
+def _of_page(of: str, rest: list[str], negated: bool) -> Said:
+    if rest[:1] == ["not"] and of in ("url", "title"):
+        negated = True
+        rest.pop(0)
+    if of in ("url", "title"):
+        if len(rest) != 1:
+            how = "a glob, like **/cart*" if of == "url" else "the whole title"
+            raise UsageProblem(f"expect {of} takes one value, {how}; quote it if it holds spaces")
+    elif of == "no-dialog":
+        _no_more([*(["not"] if negated else []), *rest], "a text")
+    elif of == "dialog":
+        _no_more(rest[1:], "a text")
+    elif of == "console":
+        if rest[:1] not in (["clean"], ["contains"]) or (rest[0] == "contains" and len(rest) == 1):
+            raise UsageProblem("expect console what? Use expect console clean, or expect console contains TEXT")
+        word = rest.pop(0)
+        _no_more(rest[word == "contains" :], "a text")
+        return Said(of, word, value=rest[0] if rest else None, negated=negated)
+    elif len(rest) != 1:
+        raise UsageProblem("expect request takes one address or glob: expect request **/api/cart --status 200")
+    return Said(of, value=rest[0] if rest else None, negated=negated)
+
+
+def _no_more(rest: Sequence[str], what: str) -> None:
+    if rest:
+        raise UsageProblem(f"{clip(rest[0])!r} is one word too many; quote {what} that holds spaces", word=rest[0])
+
+
+def _check(target: str, words: Sequence[object] = (), tolerance: float = 0, **_: object) -> None:
+    understood(target, words)
+    if not 0 <= tolerance < 1:
+        raise UsageProblem(f"--tolerance is the share of pixels that may differ, from 0 to below 1, not {tolerance:g}")
+
+
+@verb("expect", "assert", also="assert should verify title", check=_check)
 def expect(
     stage: Stage,
     target: Locator,
@@ -68,104 +172,39 @@ def expect(
         tolerance: of a picture, the share of pixels that may differ, like 0.01
         mask: of a picture, cover these elements in it
     """
-    rest = list(words)
-    negated = "not" in rest[:1]
-    if negated:
-        rest.pop(0)
+    said = understood(target, words)
     stage.expected = " ".join(str(w) for w in words) or target
-    if target in PAGE:
-        _expect_page(stage, target, rest, negated, status, method)
-        return
-    if target == "picture" and not negated and (not rest or rest[0] not in (*STATES, *VALUES, *NAMED, *SNAPSHOTS)):
-        target, rest = "", ["picture", *rest]
-    if rest[:1] and rest[0] in SNAPSHOTS:
-        _expect_snapshot(stage, target, rest, negated, tolerance, mask)
-        return
-    if not rest:
-        raise StepProblem(f"expect {clip(target)} what? Use visible, text VALUE, count N, ...")
-    word = rest.pop(0)
-    if word in STATES:
-        if rest:
-            raise StepProblem(f"expect {word} takes no value; {clip(rest[0])!r} is one word too many")
-        stage.condition(target, word, negated=negated)
-        return
-    name = None
-    if word in NAMED:
-        if not rest:
-            raise StepProblem(f"expect {clip(target)} {word} needs a name: expect {clip(target)} {word} NAME VALUE")
-        name = rest.pop(0)
-        if rest[:1] == ["not"]:
-            negated = True
-            rest.pop(0)
-    elif word not in VALUES:
-        near = nearest(word, (*STATES, *VALUES, *NAMED, *SNAPSHOTS))
-        raise StepProblem(
-            f"expect does not know {clip(word)!r}"
-            + (f"; did you mean {near}?" if near else f"; use {', '.join((*STATES, *VALUES, *NAMED, *SNAPSHOTS))}")
-        )
-    elif rest[:1] == ["not"] and len(rest) > 1:
-        negated = True
-        rest.pop(0)
-    if not rest and word != "attribute":
-        raise StepProblem(f"expect {clip(target)} {word} needs a value")
-    if len(rest) > 1:
-        raise StepProblem(f"{clip(rest[1])!r} is one word too many; quote a value that holds spaces")
-    value = str(rest[0]) if rest else None
-    if word == "count" and not re.fullmatch(r"\d+", value or ""):
-        raise StepProblem(f"expect count takes a whole number, not {clip(str(value))!r}")
-    stage.condition(target, word, name, value, negated)
-
-
-def _expect_snapshot(
-    stage: Stage, target: str, rest: list[str], negated: bool, tolerance: float, mask: tuple[str, ...]
-) -> None:
-    word, *names = rest
-    if negated:
-        raise StepProblem(f"expect not {word} would pass with every change; say what should be there instead")
-    if len(names) > 1:
-        raise StepProblem(f"{clip(names[1])!r} is one word too many; quote a name that holds spaces")
-    if word == "aria":
-        expect_outline(stage, target, names[0] if names else None)
-    elif not names:
-        of = f"{clip(target)} " if target else ""
-        raise StepProblem(f"expect {of}picture needs a name: expect {of}picture NAME")
+    if said.of in PAGE:
+        _expect_page(stage, said, status, method)
+    elif said.word == "aria":
+        expect_outline(stage, said.of, said.name)
+    elif said.word == "picture":
+        assert said.name is not None, "understood"
+        expect_picture(stage, said.of or None, said.name, tolerance, mask)
     else:
-        expect_picture(stage, target or None, names[0], tolerance, mask)
+        stage.condition(said.of, said.word, said.name, said.value, said.negated)
 
 
-def _expect_page(
-    stage: Stage, subject: str, rest: list[str], negated: bool, status: int | None, method: str | None
-) -> None:
-    if subject in ("url", "title"):
-        if rest[:1] == ["not"]:
-            negated = True
-            rest.pop(0)
-        if len(rest) != 1:
-            how = "a glob, like **/cart*" if subject == "url" else "the whole title"
-            raise StepProblem(f"expect {subject} takes one value, {how}; quote it if it holds spaces")
-        pattern = url_pattern(rest[0], stage.base_url) if subject == "url" else None
+def _expect_page(stage: Stage, said: Said, status: int | None, method: str | None) -> None:
+    value = said.value or ""
+    if said.of in ("url", "title"):
+        pattern = url_pattern(value, stage.base_url) if said.of == "url" else None
         actionability.page_condition(
-            stage.session, stage.deadline, word=subject, value=rest[0], pattern=pattern, negated=negated
+            stage.session, stage.deadline, word=said.of, value=value, pattern=pattern, negated=said.negated
         )
-    elif subject == "no-dialog":
-        _no_more(subject, rest)
+    elif said.of == "no-dialog":
         if stage.session.dialog is not None:
             raise ExpectationFailed(
                 f"expected no dialog; {stage.session.dialog.kind} {stage.session.dialog.text!r} is open"
             )
-    elif subject == "dialog":
-        _expect_dialog(stage, rest, negated)
-    elif subject == "console":
+    elif said.of == "dialog":
+        _expect_dialog(stage, said.value, said.negated)
+    elif said.of == "console":
         stage.session.browser.need("console")
-        _expect_console(stage, rest, negated)
+        _expect_console(stage, said)
     else:
         stage.session.browser.need("requests")
-        _expect_request(stage, rest, negated, status, method)
-
-
-def _no_more(subject: str, rest: list[str]) -> None:
-    if rest:
-        raise StepProblem(f"{clip(rest[0])!r} is one word too many for expect {subject}; quote a text with spaces")
+        _expect_request(stage, value, said.negated, status, method)
 
 
 def _until(stage: Stage, holds: object) -> bool:
@@ -180,10 +219,7 @@ def _until(stage: Stage, holds: object) -> bool:
         stage.session.browser.look_again(min(0.05, stage.deadline.left))
 
 
-def _expect_dialog(stage: Stage, rest: list[str], negated: bool) -> None:
-    wanted = rest[0] if rest else None
-    _no_more("dialog", rest[1:])
-
+def _expect_dialog(stage: Stage, wanted: str | None, negated: bool) -> None:
     def holds() -> bool:
         dialog = stage.session.dialog
         fits = dialog is not None and (wanted is None or " ".join(dialog.text.split()) == " ".join(wanted.split()))
@@ -199,29 +235,30 @@ def _messages(stage: Stage, mark: int) -> tuple[list[ConsoleMessage], list[Netwo
     return stage.session.browser.signals.since(mark, set(stage.session.tabs))
 
 
-def _expect_console(stage: Stage, rest: list[str], negated: bool) -> None:
-    if rest[:1] == ["clean"]:
-        _no_more("console clean", rest[1:])
+def _expect_console(stage: Stage, said: Said) -> None:
+    def messages() -> list[ConsoleMessage]:
+        return _messages(stage, stage.since_test)[0]
+
+    if said.word == "clean":
         stage.session.settle_signals()
-        errors = [m.text for m in _messages(stage, stage.since_test)[0] if m.level == "error"]
-        if bool(errors) != negated:
+        errors = [m.text for m in messages() if m.level == "error"]
+        if bool(errors) != said.negated:
             seen = f"{len(errors)} error(s), the first: {clip(errors[0], 200)}" if errors else "there is no error"
-            raise ExpectationFailed(f"expected {'errors in the console' if negated else 'a clean console'}; {seen}")
-    elif rest[:1] == ["contains"] and len(rest) == 2:
-        if not _until(stage, lambda: any(rest[1] in m.text for m in _messages(stage, stage.since_test)[0]) != negated):
-            lines = [clip(m.text, 120) for m in _messages(stage, stage.since_test)[0][-5:]]
             raise ExpectationFailed(
-                f"expected the console {'not ' if negated else ''}to contain {rest[1]!r}",
-                hints=tuple(lines) or ("it is empty",),
+                f"expected {'errors in the console' if said.negated else 'a clean console'}; {seen}"
             )
-    else:
-        raise StepProblem("expect console what? Use expect console clean, or expect console contains TEXT")
+        return
+    text = said.value or ""
+    if not _until(stage, lambda: any(text in m.text for m in messages()) != said.negated):
+        lines = [clip(m.text, 120) for m in messages()[-5:]]
+        raise ExpectationFailed(
+            f"expected the console {'not ' if said.negated else ''}to contain {text!r}",
+            hints=tuple(lines) or ("it is empty",),
+        )
 
 
-def _expect_request(stage: Stage, rest: list[str], negated: bool, status: int | None, method: str | None) -> None:
-    if len(rest) != 1:
-        raise StepProblem("expect request takes one address or glob: expect request **/api/cart --status 200")
-    pattern = re.compile(url_pattern(rest[0]))
+def _expect_request(stage: Stage, glob: str, negated: bool, status: int | None, method: str | None) -> None:
+    pattern = re.compile(url_pattern(glob))
 
     def fits(request: NetworkRequest) -> bool:
         wanted = status is None or request.status == status
@@ -233,6 +270,6 @@ def _expect_request(stage: Stage, rest: list[str], negated: bool, status: int | 
         )
         wanted = f" with status {status}" if status else ""
         raise ExpectationFailed(
-            f"expected {'no ' if negated else ''}request {rest[0]}{wanted} since the last action",
+            f"expected {'no ' if negated else ''}request {glob}{wanted} since the last action",
             hints=seen or ("there was no request",),
         )

@@ -6,22 +6,25 @@ from pathlib import Path
 
 from ..browser import input as gestures
 from ..browser.engine import Download
-from ..errors import NotActionable, StepProblem, StepTimeout
+from ..errors import NotActionable, StepProblem, StepTimeout, UsageProblem
 from ..grammar import Locator, clip
 from ..grammar import Path as PathWord
 from ..stage import Stage
 from .registry import PRESENT, PRESSED, verb
 
 
-@verb("upload", "upload", also="attach set_input_files choose_file", needs=PRESENT)
+def _check_upload(locator: str, files: tuple[str, ...] = (), **_: object) -> None:
+    if not files:
+        raise UsageProblem(f"%upload {clip(locator)} needs a file: %upload {clip(locator)} FILE")
+
+
+@verb("upload", "upload", also="attach set_input_files choose_file", needs=PRESENT, check=_check_upload)
 def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
     """Choose files in a file input.
 
     Args:
         files: file names, relative to the notebook; several for an input that takes several
     """
-    if not files:
-        raise StepProblem(f"%upload {clip(locator)} needs a file: %upload {clip(locator)} FILE")
     paths = [stage.file(name).resolve() for name in files]
     for path in paths:
         if not path.is_file():

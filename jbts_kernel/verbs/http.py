@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..browser.faults import first_line
-from ..errors import ExpectationFailed, NavigationFailed, StepProblem, StepTimeout
+from ..errors import ExpectationFailed, NavigationFailed, StepProblem, StepTimeout, UsageProblem
 from ..grammar import Input, clip
 from ..models import NetworkRequest
 from ..stage import Stage
@@ -45,7 +45,12 @@ class Answer:
             ) from None
 
 
-@verb("request", "request", also="http api fetch", body="body")
+def _check_request(method: str, **_: Any) -> None:
+    if method.upper() not in METHODS:
+        raise UsageProblem(f"{clip(method)!r} is no HTTP method; use one of {', '.join(METHODS)}", word=method)
+
+
+@verb("request", "request", also="http api fetch", body="body", check=_check_request)
 def request(
     stage: Stage,
     method: str,
@@ -71,8 +76,6 @@ def request(
     from urllib3.exceptions import TimeoutError as HTTPTimeout
 
     verb_name = method.upper()
-    if verb_name not in METHODS:
-        raise StepProblem(f"{clip(method)!r} is no HTTP method; use one of {', '.join(METHODS)}")
     full = address(
         url,
         stage.base_url or stage.session.evaluate("location.origin === 'null' ? '' : location.origin") or "",

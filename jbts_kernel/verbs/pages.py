@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..browser.launch import parse_viewport
-from ..errors import ConfigProblem, StepProblem, StepTimeout, TabGone
+from ..errors import ConfigProblem, StepProblem, StepTimeout, TabGone, UsageProblem
 from ..grammar import Input, Locator, clip
 from ..stage import Stage
 from .registry import VISIBLE, verb
@@ -32,7 +32,13 @@ def frame(stage: Stage, target: Locator) -> None:
     session.place_frame()
 
 
-@verb("tab", "tab", also="page switch_tab")
+def _check_tab(which: str, **_: object) -> None:
+    titled = which.startswith("title:") and which.removeprefix("title:").strip()
+    if which not in ("new", "close") and not which.isdecimal() and not titled:
+        raise UsageProblem(f"%tab takes new, a number from 0, title:TEXT or close, not {clip(which)!r}", word=which)
+
+
+@verb("tab", "tab", also="page switch_tab", check=_check_tab)
 def tab(stage: Stage, which: Input) -> None:
     """Go to a tab: new, a number from 0, title:TEXT, or close the current one.
 
@@ -56,7 +62,7 @@ def tab(stage: Stage, which: Input) -> None:
         if int(which) >= len(handles):
             raise TabGone(f"there is no tab {which}; there are {len(handles)}, from 0 (%tabs lists them)")
         session.switch(handles[int(which)])
-    elif which.startswith("title:") and which.removeprefix("title:").strip():
+    else:
         wanted = which.removeprefix("title:").strip()
         while True:
             titles = session.titles()
@@ -69,8 +75,6 @@ def tab(stage: Stage, which: Input) -> None:
             session.browser.look_again(min(0.05, stage.deadline.left))
         seen = ", ".join(repr(clip(title, 40)) for title, _ in titles.values())
         raise TabGone(f"no tab has the title {wanted!r}; there are {seen}")
-    else:
-        raise StepProblem(f"%tab takes new, a number from 0, title:TEXT or close, not {clip(which)!r}")
 
 
 @verb("tabs", "tab")
@@ -83,21 +87,29 @@ def tabs(stage: Stage) -> list[dict[str, object]]:
     ]
 
 
-@verb("window", "custom", also="viewport resize")
+def _check_window(size: str, **_: object) -> None:
+    try:
+        parse_viewport(size)
+    except ConfigProblem as error:
+        raise UsageProblem(error.message, word=size) from None
+
+
+@verb("window", "custom", also="viewport resize", check=_check_window)
 def window(stage: Stage, size: Input) -> None:
     """Give the page another viewport, like 390x844.
 
     Args:
         size: WIDTHxHEIGHT in CSS pixels
     """
-    try:
-        width, height = parse_viewport(size)
-    except ConfigProblem as error:
-        raise StepProblem(error.message) from None
-    stage.session.resize(width, height)
+    stage.session.resize(*parse_viewport(size))
 
 
-@verb("dialog", "dialog", also="alert confirm prompt")
+def _check_dialog(action: str, answer: str | None = None, **_: object) -> None:
+    if action == "answer" and answer is None:
+        raise UsageProblem("%dialog answer needs a text: %dialog answer 'Ada'")
+
+
+@verb("dialog", "dialog", also="alert confirm prompt", check=_check_dialog)
 def dialog(stage: Stage, action: Literal["accept", "dismiss", "answer"], answer: Input | None = None) -> str:
     """Answer an open alert, confirm or prompt; returns its text.
 
@@ -106,8 +118,6 @@ def dialog(stage: Stage, action: Literal["accept", "dismiss", "answer"], answer:
         answer: what to write into a prompt
     """
     session = stage.session
-    if action == "answer" and answer is None:
-        raise StepProblem("%dialog answer needs a text: %dialog answer 'Ada'")
     if not session.browser.wait_for(lambda: session.dialog is not None, stage.deadline.left):
         raise StepTimeout(f"no dialog opened within {stage.deadline.seconds:g} s")
     opened = session.dialog

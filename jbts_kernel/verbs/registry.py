@@ -46,14 +46,20 @@ ACTING: frozenset[str] = frozenset(
 
 
 def verb(
-    name: str, step_type: str, *, body: str | None = None, needs: tuple[str, ...] = (), also: str = ""
+    name: str,
+    step_type: str,
+    *,
+    body: str | None = None,
+    needs: tuple[str, ...] = (),
+    also: str = "",
+    check: Callable[..., None] | None = None,
 ) -> Callable[[F], F]:
     """Register a step: a function of a :class:`~jbts_kernel.stage.Stage`. ``body`` names the parameter
     that a cell magic's text fills, ``needs`` what the stage waits for before it hands out an element, ``also`` what
-    other tools call it, for whoever comes from there."""
+    other tools call it, for whoever comes from there, ``check`` refuses what is no sentence before anything runs."""
 
     def register(function: F) -> F:
-        _VERBS[name] = Signature(name, function, step_type, False, body, needs, tuple(also.split()))
+        _VERBS[name] = Signature(name, function, step_type, False, body, needs, tuple(also.split()), check)
         return function
 
     return register

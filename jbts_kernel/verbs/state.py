@@ -6,13 +6,18 @@ import json
 import re
 from typing import Any, Literal
 
-from ..errors import StepProblem
+from ..errors import StepProblem, UsageProblem
 from ..grammar import Input
 from ..stage import Stage
 from .registry import verb
 
 
-@verb("cookie", "cookie")
+def _check_cookie(action: str, cookie_name: str | None = None, content: str | None = None, **_: Any) -> None:
+    if action == "set" and (cookie_name is None or content is None):
+        raise UsageProblem("%cookie set needs a name and a value: %cookie set NAME VALUE")
+
+
+@verb("cookie", "cookie", check=_check_cookie)
 def cookie(
     stage: Stage,
     action: Literal["set", "get", "clear"],
@@ -29,8 +34,7 @@ def cookie(
         path: the path the cookie is set for
     """
     if action == "set":
-        if cookie_name is None or content is None:
-            raise StepProblem("%cookie set needs a name and a value: %cookie set NAME VALUE")
+        assert cookie_name is not None and content is not None, "checked"
         if not re.fullmatch(r"[^\x00-\x20;=\x7f]+", cookie_name) or re.search(r"[\x00-\x1f;\x7f]", content):
             raise StepProblem("a cookie's name holds no spaces, ; or =, and its value no line ends or ;")
         stage.driver.add_cookie({"name": cookie_name, "value": content, "path": path})
@@ -46,7 +50,12 @@ def cookie(
     return None
 
 
-@verb("storage", "storage")
+def _check_storage(area: str, action: str, key: str | None = None, content: str | None = None, **_: Any) -> None:
+    if action == "set" and (key is None or content is None):
+        raise UsageProblem(f"%storage {area} set needs a key and a value: %storage {area} set KEY VALUE")
+
+
+@verb("storage", "storage", check=_check_storage)
 def storage(
     stage: Stage,
     area: Literal["local", "session"],
@@ -60,8 +69,6 @@ def storage(
         key: which entry; for get and clear, all if left out
         content: the text to set
     """
-    if action == "set" and (key is None or content is None):
-        raise StepProblem(f"%storage {area} set needs a key and a value: %storage {area} set KEY VALUE")
     script = """
         const [area, action, key, value] = arguments, store = window[area + "Storage"];
         if (action === "set") store.setItem(key, value);

@@ -7,14 +7,23 @@ import threading
 from typing import Literal
 
 from ..browser import actionability
-from ..errors import StepProblem, StepTimeout
+from ..errors import StepProblem, StepTimeout, UsageProblem
 from ..grammar import LARGEST, Expected, Locator, clip
 from ..stage import Stage
 from .expecting import url_pattern
 from .registry import verb
 
 
-@verb("wait", "wait", also="sleep wait_for pause")
+def _check_wait(
+    target: str | None = None, url: str | None = None, text: str | None = None, tab: bool = False, **_: object
+) -> None:
+    if target is None and url is None and text is None and not tab:
+        raise UsageProblem("%wait needs what to wait for: a locator, 500ms, --url GLOB, --text T or --tab")
+    if target is not None and re.fullmatch(r"\d+(\.\d+)?", target):
+        raise UsageProblem(f"{target} is no element and no time; did you mean {target}s, or {target}ms?", word=target)
+
+
+@verb("wait", "wait", also="sleep wait_for pause", check=_check_wait)
 def wait(
     stage: Stage,
     target: Locator | None = None,
@@ -50,15 +59,12 @@ def wait(
         known = stage.session.tabs_before
         if not stage.session.browser.wait_for(lambda: set(stage.session.handles_now()) - known, stage.deadline.left):
             raise StepTimeout(f"no tab opened within {stage.deadline.seconds:g} s")
-    elif target is None:
-        raise StepProblem("%wait needs what to wait for: a locator, 500ms, --url GLOB, --text T or --tab")
-    elif re.fullmatch(r"\d+(\.\d+)?(ms|s)", target):
+    elif target is not None and re.fullmatch(r"\d+(\.\d+)?(ms|s)", target):
         seconds = float(target.removesuffix("s").removesuffix("m")) / (1000 if target.endswith("ms") else 1)
         if seconds > LARGEST:
             raise StepProblem(f"{clip(target)} is longer than a test can take; write 500ms or 2s")
         threading.Event().wait(seconds)  # the one wait that is asked for by the clock
-    elif re.fullmatch(r"\d+(\.\d+)?", target):
-        raise StepProblem(f"{target} is no element and no time; did you mean {target}s, or {target}ms?")
     else:
+        assert target is not None, "checked"
         stage.condition(target, state, failure=StepTimeout)
     stage.wait_ms = stage.deadline.elapsed * 1000

@@ -85,7 +85,7 @@ def triage(bench: Workbench, *, model: str | None = None) -> Any:
     if asked.asks:
         found = _asked_triage(bench, asked, failed, first, closest, html)
     else:
-        found = replace(first, analysis=_offline(bench, "triage", first.cause))
+        found = replace(first, analysis=_offline(bench, "triage", first.cause, failed))
     found = _checked(found, page)
     _show_triage(bench, found)
     return found
@@ -131,16 +131,16 @@ def _asked_triage(
             reply.status, reply.error_type, reply.detail = "bad_json", "BadAnswer", str(error)
     more = {"summary": found.cause} if found else {}
     analysis = analyst.analysis(asked, "triage", reply, **more)
-    bench.recorder.analysis(analysis)
+    bench.recorder.analysis(analysis, failed)
     return replace(found or first, analysis=analysis)
 
 
-def _offline(bench: Workbench, kind: str, summary: str) -> Any:
+def _offline(bench: Workbench, kind: str, summary: str, of: StepResult | None = None) -> Any:
     from ..ids import new_id
     from ..models import Analysis
 
     analysis = Analysis(new_id(), kind, "offline", "ok", summary=clip(summary, 400))
-    bench.recorder.analysis(analysis)
+    bench.recorder.analysis(analysis, of)
     return analysis
 
 
@@ -150,6 +150,8 @@ def _checked(found: Triage, page: OpenPage | None) -> Triage:
         return found
     try:
         step = parse(found.after, VERBS)
+        if (check := VERBS[step.verb].check) is not None:
+            check(**step.arguments)
     except UsageProblem:
         return replace(found, after=None)
     if VERBS[step.verb].command or found.after == found.before:

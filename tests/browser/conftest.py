@@ -30,7 +30,7 @@ from jbts_kernel import display
 from jbts_kernel.browser.launch import find_binary, find_driver
 from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.config import JBTS
-from jbts_kernel.errors import StepFailed
+from jbts_kernel.errors import StepFailed, UsageProblem
 from jbts_kernel.log import Record, Tail
 from jbts_kernel.models import StepResult
 from jbts_kernel.workbench import Page, Workbench
@@ -270,6 +270,17 @@ class Trial:
             assert word in "\n".join([caught.value.message, *caught.value.hints])
         if self.bench.session.dialog is None:
             assert self.js("1 + 1") == 2
+        return caught.value
+
+    def refuses(self, line: str, *words: str) -> UsageProblem:
+        """The line is no sentence, as these words say: nothing runs, and there is no row."""
+        before = len(self.rows())
+        with pytest.raises(UsageProblem) as caught:
+            self(line)
+        assert len(self.rows()) == before
+        assert "\n" not in caught.value.message
+        for word in words:
+            assert word in caught.value.message
         return caught.value
 
     def records(self) -> list[Record]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jbts_kernel.errors import UsageProblem
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
 
@@ -166,14 +168,46 @@ def test_what_is_not_so_fails(opened: Trial, words: str, told: list[str]) -> Non
         ("console", "expect console clean"),
         ("console clean now", "one word too many"),
         ("no-dialog now", "one word too many"),
+        ("no-dialog not", "one word too many"),
+        ("not #text", "does not know"),
         ("dialog a b", "one word too many"),
         ("request", "takes one address"),
     ],
 )
 def test_expectations_nobody_can_understand(opened: Trial, words: str, told: str) -> None:
-    """A word that expect does not know is an error at once, with the one that was meant."""
-    opened.fails(f"expect {words} --timeout 60", "StepProblem", told)
-    assert opened.row()["duration_ms"] < 30_000
+    """A word that expect does not know is bad syntax, told with the one that was meant, and no step."""
+    opened.refuses(f"expect {words}", told)
+
+
+def test_one_line_that_nobody_can_understand_stops_all(opened: Trial) -> None:
+    """A bad line of %%steps is told before the first one runs; one that hangs on a variable, when it is filled in."""
+    before = len(opened.rows())
+    with pytest.raises(UsageProblem, match="line 2: expect does not know 'visibel'; did you mean visible"):
+        opened("steps", "expect #text visible\nexpect #text visibel")
+    assert len(opened.rows()) == before
+    opened.bench.namespace["word"] = "visibel"
+    with pytest.raises(UsageProblem, match="did you mean visible"):
+        opened("steps", "expect #text visible\nexpect #text ${word}")
+    assert len(opened.rows()) == before + 1
+
+
+def test_what_the_browser_itself_says_has_a_level_of_the_table(opened: Trial) -> None:
+    """A hint of Chromium's own is debug, as docs/store.md has the levels."""
+    opened.bench.session.browser.signals.receive(
+        opened.bench.session.handle,
+        "Log.entryAdded",
+        {"entry": {"source": "recommendation", "level": "verbose", "text": "a hint", "timestamp": 0}},
+    )
+    opened("expect console contains 'a hint'")
+    assert [r["level"] for r in opened.rows("console") if r["text"] == "a hint"] == ["debug"]
+
+
+def test_not_may_stand_before_a_word_of_the_page(opened: Trial) -> None:
+    """expect not title X is expect title not X, and its row holds all of it."""
+    opened("expect not title Nothing")
+    assert (opened.row()["locator"], opened.row()["expected"]) == (None, "not title Nothing")
+    opened("expect not url **/nothing")
+    opened.fails("expect not console clean", "ExpectationFailed", "there is no error", status="failed")
 
 
 def test_several_matches(opened: Trial) -> None:

@@ -65,7 +65,6 @@ def test_files_in_a_second_hand_browser(second_hand: Trial, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("line", "error", "words"),
     [
-        ("upload #one", "StepProblem", "needs a file"),
         ("upload #one nothing.txt", "StepProblem", "there is no file"),
         ("upload #one .", "StepProblem", "there is no file"),
         ("upload #get there.txt", "NotActionable", "not a file input"),

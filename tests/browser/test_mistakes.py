@@ -24,10 +24,8 @@ def opened(reader: Trial) -> Trial:
     ("line", "words"),
     [
         ("press ''", "no key is named"),
-        ("tab title:", "title:TEXT"),
         ("wait --text ''", "needs a text"),
         ("wait 99999999999999s", "longer than a test"),
-        ("window 20000x20000", "at most 8192"),
         ("cookie set 'a b' c", "no spaces"),
         ("cookie set '' c", "no spaces"),
         ("cookie set a 'b;c'", "no line ends or ;"),
@@ -51,6 +49,21 @@ def test_values_that_mean_nothing(opened: Trial, line: str, words: str) -> None:
 def test_addresses_that_are_none(opened: Trial, line: str, words: str) -> None:
     """An address that no browser opens is refused, not looked for below base_url."""
     opened.fails(line, "NavigationFailed", words)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("tab title:", "title:TEXT"),
+        ("window 20000x20000", "at most 8192"),
+        ("wait 5", "did you mean 5s, or 5ms?"),
+        ("select #b", "needs a choice"),
+        ("upload #b", "needs a file"),
+    ],
+)
+def test_what_is_no_sentence(opened: Trial, line: str, words: str) -> None:
+    """A line that says too little, or nothing that can be meant, is bad syntax and no step."""
+    opened.refuses(line, words)
 
 
 def test_a_point_outside_the_viewport(opened: Trial) -> None:

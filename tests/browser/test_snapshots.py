@@ -207,7 +207,7 @@ def test_it_waits_until_the_picture_fits(trial: Trial) -> None:
 def test_what_makes_no_sense(reader: Trial, line: str, words: str) -> None:
     """A snapshot that could not fail, or has no name, is refused."""
     reader.open("<p id=x>x</p>")
-    reader.fails(line, "StepProblem", words)
+    reader.refuses(line, words)
 
 
 def test_a_broken_baseline(trial: Trial) -> None:

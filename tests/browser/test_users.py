@@ -71,6 +71,17 @@ def test_a_new_user_gets_the_same_browser_as_the_one_before(trial: Trial) -> Non
     assert trial.js("innerWidth") == 500
 
 
+def test_a_command_is_a_method_too(trial: Trial) -> None:
+    """The same words everywhere: page has the verbs that are no steps, tests and users among them."""
+    assert {"test", "endtest", "use", "secret", "query", "click"} <= set(dir(trial.page))
+    trial.page.test("Buying", tags=["a", "b"], priority="high")
+    assert trial.bench.recorder.execution is not None
+    assert (trial.bench.recorder.execution.test_name, trial.bench.recorder.execution.tags) == ("Buying", ("a", "b"))
+    trial.page.endtest()
+    with pytest.raises(AttributeError, match="did you mean click"):
+        _ = trial.page.clik
+
+
 def test_nobody_is_made_up(trial: Trial) -> None:
     """A user who was never begun is a mistake, and so are options where a browser is taken as it is."""
     with pytest.raises(UsageProblem, match="there is no user 'nobody'"):

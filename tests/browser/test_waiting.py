@@ -168,7 +168,7 @@ def test_waiting_for_text_address_and_time_that_do_not_come(trial: Trial) -> Non
     trial.open("states.html")
     trial.fails("wait --url /other.html --timeout 0.2", "StepTimeout", "/other.html", "/states.html")
     trial.fails("wait --text nowhere --timeout 0.2", "StepTimeout", "nowhere")
-    trial.fails("wait", "StepProblem", "needs what to wait for")
+    trial.refuses("wait", "needs what to wait for")
     trial.fails("wait #plain --state gone --timeout 0.1 --retries 1", "StepTimeout")
 
 

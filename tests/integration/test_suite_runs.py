@@ -406,6 +406,19 @@ MISUSES = (
 )
 
 
+def test_a_browser_this_machine_cannot_have_is_status_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No browser is infrastructure, also where that is known before anything runs; a grid may have it."""
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.chdir(tmp_path)
+    environ = {"JBTS_HOME": str(tmp_path / "home"), "JBTS_BROADCASTER": "off"}
+    words = [str(BROKEN / "passes.ipynb"), "--browser", "safari", "--tags", "none-such"]
+    found = CliRunner().invoke(run_command, words, env=environ)
+    assert (found.exit_code, found.stdout) == (3, "")
+    assert "safari runs on macOS only" in found.stderr
+    found = CliRunner().invoke(run_command, words, env={**environ, "JBTS_GRID_URL": "http://127.0.0.1:9"})
+    assert (found.exit_code, "nothing to run" in found.stderr) == (2, True)
+
+
 def test_wrong_usage_is_one_line_and_status_2(
     tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,8 @@ def test_loading_imports_nothing_heavy(start_kernel: Callable[..., Kernel]) -> N
     reply = bare.run(f"%load_ext jbts_kernel\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])")
     assert reply.text.strip() == "[]"
     assert bare.run("print(type(jbts).__name__, type(page).__name__)").text.strip() == "Workbench Page"
+    named = "from jbts_kernel import events\nfrom jbts_kernel.browser import BrowserPool"
+    assert bare.run(f"{named}\nprint(events is jbts.events, BrowserPool.__name__)").text.strip() == "True BrowserPool"
 
 
 def test_a_step_is_a_card_and_a_row(shared: Kernel) -> None:
@@ -128,6 +130,8 @@ def test_a_long_wait_says_so(shared: Kernel) -> None:
 
 def test_help_ends_nothing(shared: Kernel) -> None:
     """--help shows the verb's reference and the cell goes on."""
+    alone = shared.run("%%steps --help")  # with nothing below, which IPython refuses before any magic hears of it
+    assert (alone.status, len(alone.bundles)) == ("ok", 1)
     reply = shared.run("%click --help\nprint('after')")
     assert reply.status == "ok"
     assert "after" in reply.text
@@ -140,6 +144,7 @@ BAD_SYNTAX = {
     "%clik x": "did you mean %click?",
     "%goto /": "there is no %goto; did you mean %navigate?",
     "%click": "%click needs LOC",
+    "%expect h1 visibel": "did you mean visible?",
     '%type "#a': "is never closed",
     "%click #a --doubel": "did you mean --double?",
     "%type #a ${nam}": "near names: name",
@@ -193,11 +198,14 @@ def test_secrets_are_masked_in_the_notebook(start_kernel: Callable[..., Kernel],
             "%type #email ${PASSWORD}",
             "%value #email",
             "%expect #email value nothing --timeout 0.1",
+            "read = %value #email\nassert len(read) == 11\nprint('it is', read)",
+            "import os, sys\nprint(os.environ['PASSWORD'], file=sys.stderr)\nos.environ['PASSWORD']",
+            "from IPython.display import HTML\ndisplay(HTML(f'<b>{read}</b>'))",
         )
     ]
     shown = json.dumps([[r.text, r.error, r.bundles] for r in replies])
     assert "copper-pine" not in shown
-    assert "\\u2022" in shown
+    assert "\\u2022" in shown and "it is \\u2022" in shown and "<b>\\u2022" in shown
     kept = [p for p in (tmp_path / ".jbts").rglob("*") if p.is_file() and p.suffix in (".jsonl", ".html", ".duckdb")]
     assert kept
     assert not [p for p in kept if b"copper-pine" in p.read_bytes()]
@@ -206,11 +214,13 @@ def test_secrets_are_masked_in_the_notebook(start_kernel: Callable[..., Kernel],
 def test_unload_leaves_nothing_and_reload_works(kernel: Kernel) -> None:
     """After %unload_ext the magics, names, hooks, settings and matchers are as they were before."""
     state = """
+import sys
 def state():
     ip = get_ipython()
     return (sorted(ip.magics_manager.magics["line"]), sorted(ip.magics_manager.magics["cell"]),
             {k: len(v) for k, v in ip.events.callbacks.items()}, len(ip.configurables),
             len(ip.Completer.custom_matchers), len(ip.input_transformers_cleanup), ip.custom_exceptions,
+            "write" in vars(sys.stdout), len(ip.display_pub._hooks), len(ip.displayhook._hooks),
             [n for n in ("jbts", "page", "step") if n in ip.user_ns])
 """
     kernel.run(state + "\n%unload_ext jbts_kernel")

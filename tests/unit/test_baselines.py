@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jbts_kernel.baselines import slug
+from jbts_kernel.baselines import Baselines, slug
 from jbts_kernel.config import JBTS
 from jbts_kernel.recorder import Origin
 from jbts_kernel.workbench import Workbench
@@ -40,6 +40,16 @@ def test_a_first_baseline_is_written_where_somebody_looks(
         assert bench.baselines.folder.parent == tmp_path / "__snapshots__" / "login"
     bench.recorder.execution = None
     bench.close()
+
+
+def test_a_name_that_is_a_file_stands_beside_the_notebook(tmp_path: Path) -> None:
+    """A suffix or a slash makes a name a file as it stands; every other name is one of the test's own."""
+    there = Baselines(root=tmp_path, folder=tmp_path / "__snapshots__" / "login", home=tmp_path / ".jbts")
+    for name in ("cart.yml", "cart.aria.yml", "deep/cart"):
+        assert there.path(name, ".aria.yml") == tmp_path / name
+    assert there.path("cart.png", ".png") == tmp_path / "cart.png"
+    assert there.path("cart", ".aria.yml") == there.folder / "cart.aria.yml"
+    assert there.path("cart.v2", ".png") == there.folder / "cart.v2.png"
 
 
 def test_names_of_files() -> None:

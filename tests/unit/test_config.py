@@ -102,6 +102,16 @@ def test_values_that_cannot_work(name: str, value: object, words: str) -> None:
     assert settings.timeout == 7.0
 
 
+def test_a_refused_value_is_not_met_again() -> None:
+    """%config writes into the shell's config before it asks: what was refused is replaced by what holds."""
+    shell = Config(JBTS={"timeout": "abc", "viewport": "640x480"})
+    settings = JBTS(environ={}, viewport="640x480")
+    with pytest.raises(TraitError):
+        settings.update_config(shell)
+    assert settings.refused and shell == Config(JBTS={"timeout": 10.0, "viewport": "640x480"})
+    assert JBTS(environ={}, config=shell).timeout == 10
+
+
 def test_a_wrong_receiver_is_not_repeated() -> None:
     """What is in JBTS_NOTIFY is a password, also where it is wrong."""
     with pytest.raises(ConfigProblem) as caught:

@@ -23,6 +23,7 @@ from jbts_kernel.grammar import (
     nearest_verb,
     parse,
     printable,
+    python_signature,
     quote,
     references,
     render,
@@ -291,6 +292,14 @@ def test_bodies() -> None:
     assert one("request POST /x", "{}").arguments["body"] == "{}"
     with pytest.raises(UsageProblem, match="takes no text below it"):
         one("click #a", "text")
+
+
+def test_every_call_has_a_signature_to_show() -> None:
+    """What Shift+Tab shows of page.VERB is its own parameters and the options of every step."""
+    assert {verb: str(python_signature(signature)) for verb, signature in VERBS.items()}["hover"] == (
+        "(locator: 'Locator', *, at: 'str | None' = None, timeout=None, name=None, optional=False, "
+        "continue_on_failure=False, retries=0, no_screenshot=False, first=False)"
+    )
 
 
 def test_calls() -> None:

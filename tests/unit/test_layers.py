@@ -108,6 +108,13 @@ def test_the_engine_room_does_not_know_ipython(layer: str, path: Path) -> None:
         assert not used & {"IPython", "ipykernel", "ipywidgets", "anywidget"}
 
 
+def test_all_takes_every_extra() -> None:
+    """jbts-kernel[all] is all there is for who uses it; what only tests need is apart."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (taken,) = extras["all"]
+    assert set(taken.removeprefix("jbts-kernel[").removesuffix("]").split(",")) == set(extras) - {"all", "test"}
+
+
 def test_what_is_imported_is_declared() -> None:
     """Every third-party module that the package imports comes from a distribution pyproject.toml names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

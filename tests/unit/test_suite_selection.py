@@ -74,6 +74,29 @@ def test_what_cannot_be_read_is_collected_whatever_the_tags(tmp_path: Path) -> N
     assert [case.notebook for case in collect(["."], folder=tmp_path, tags="smoke")] == ["broken.ipynb"]
 
 
+def test_tags_are_those_of_the_notebook_its_tests_and_its_cells(tmp_path: Path) -> None:
+    """--tags wants what pytest's -m does, wherever the tag stands; a tag that says how a cell is run is none."""
+    cells = [
+        {"cell_type": "code", "source": "%test Buy --tags smoke,cart", "metadata": {"tags": ["teardown"]}},
+        {"cell_type": "code", "source": "1", "metadata": {"tags": ["fast"]}},
+    ]
+    for name, metadata in (
+        ("a", {"jbts": {"tags": ["mine"]}}),
+        ("b", {"tags": ["mine"]}),
+        ("c", {"tags": "mine, own"}),
+    ):
+        written = {"cells": cells if name == "a" else [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(written))
+
+    def found(tags: str) -> list[str]:
+        return [case.notebook for case in collect(["."], folder=tmp_path, tags=tags)]
+
+    assert found("mine") == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    assert found("smoke and cart and fast") == found("mine and not own and smoke") == ["a.ipynb"]
+    assert (found("own"), found("teardown")) == (["c.ipynb"], [])
+    assert collect(["c.ipynb"], folder=tmp_path)[0].tags == ("mine", "own")
+
+
 def test_shards_share_a_suite_without_overlap(tmp_path: Path) -> None:
     """Each notebook is in exactly one part."""
     for number in range(7):
