@@ -406,12 +406,14 @@ def _outline(stage: Stage) -> Box | None:
     which then is what the picture shows."""
     if stage.box is None:
         return None
+    element = stage.element
     try:
-        if stage.element is not None and stage.ask("probe", el=stage.element).get("state") == "stale":
-            return None
+        there = element is None or stage.session.holds(element)
+        if there is None:
+            there = stage.ask("probe", el=element).get("state") != "stale"
     except (TabGone, StepTimeout):
         return None
-    return stage.session.placement.box(stage.box)
+    return stage.session.placement.box(stage.box) if there else None
 
 
 def glance(around: Surroundings, session: Session) -> tuple[bytes | None, dict[str, Any]]:

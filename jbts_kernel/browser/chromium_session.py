@@ -186,6 +186,11 @@ class ChromiumSession(Session):
         except world.OutOfReach:
             return super().page_in(frames, command, source=source, **arguments)
 
+    def holds(self, element: Any) -> bool | None:
+        named = world.NAMED.fullmatch(element.id)
+        document = self.browser.worlds.document(named.group(1)) if named else ""
+        return None if named is None or document == "" else document == named.group(2)
+
     def closed_roots(self, frames: list[Any] | None = None) -> list[Any]:
         return world.closed_roots(self, self.frames if frames is None else frames, self.browser.script_limit)
 

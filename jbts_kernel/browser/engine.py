@@ -382,6 +382,11 @@ class Session(ABC):
         for element in frames:
             self.driver.switch_to.frame(element)
 
+    def holds(self, element: Any) -> bool | None:
+        """Whether the document an element was found in is still there, as far as is known without asking the page;
+        None where it is not."""
+        return None
+
     def closed_roots(self, frames: list[Any] | None = None) -> list[Any]:
         """The closed shadow roots of a frame's document, the current one's if none is named, where the browser
         tells; the page script takes them as ``closed``."""

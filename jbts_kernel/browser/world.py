@@ -66,10 +66,11 @@ class Place:
 @dataclass(slots=True)
 class World:
     """One document's world: its number, its identity, the scripts it has, and the element it was about last with the
-    mark that has there."""
+    mark that has there. ``document`` is the document's own name, once an element of it was found."""
 
     context: int
     identity: str
+    document: str = ""
     scripts: set[int] = field(default_factory=set)
     held: tuple[int, int] | None = None
 
@@ -99,6 +100,11 @@ class Worlds:
 
     def get(self, place: Place) -> World | None:
         return self._made.get(place)
+
+    def document(self, frame: str) -> str | None:
+        """The name of a frame's document as its elements have it; empty where it is not known, None where it has
+        no world."""
+        return next((world.document for place, world in self._made.items() if place.frame == frame), None)
 
 
 def place(session: ChromiumSession, frames: Sequence[Any]) -> Place:
@@ -173,8 +179,8 @@ def run(
     text, node = said["result"]["deepSerializedValue"]["value"]
     found: dict[str, Any] = json.loads(text["value"])
     if node["type"] == "node":
-        about = node["value"]["backendNodeId"]
-        found["el"] = session.driver.create_web_element(f"f.{here.frame}.d.{node['value']['loaderId']}.e.{about}")
+        about, made.document = node["value"]["backendNodeId"], node["value"]["loaderId"]
+        found["el"] = session.driver.create_web_element(f"f.{here.frame}.d.{made.document}.e.{about}")
     if about is not None:
         made.held = about, mark
     return found
