@@ -68,6 +68,7 @@ class LivePanel(anywidget.AnyWidget):
         self._survey: dict[str, Any] | None = None
         self._surveyed = ""
         self._seen = b""
+        self._looked = False
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
         self._twin = twin(_test(bench), list(bench.history))
@@ -80,6 +81,7 @@ class LivePanel(anywidget.AnyWidget):
 
     def show(self, result: StepResult, test: str) -> None:
         """A step has ended."""
+        self._looked = False
         picture = [result.thumbnail] if result.thumbnail else None
         self.send({"is": "step", "test": test, "step": _entry(result)}, picture)
 
@@ -116,6 +118,7 @@ class LivePanel(anywidget.AnyWidget):
     def _refresh(self, content: dict[str, Any]) -> None:
         busy = bool(self._bench.running)  # then its end is told, and looked at
         late = bool(self._bench.sessions) and not busy  # a page that needs longer than a look has
+        first, self._looked = not self._looked, True  # just after a step: what it set off may come a moment later
         answer: dict[str, Any] = {"is": "picture", "none": True, "busy": busy, "late": late}
         places = {}
         png = None
@@ -130,7 +133,7 @@ class LivePanel(anywidget.AnyWidget):
                     tab = f"tab {facts['tab']}: {facts['tabs'][facts['tab']]}" if several else ""
                     places = {"tabs": tab, "screens": self._screen(facts)}
                     moved = png is not None and png != self._seen
-                    answer = {"is": "picture", **facts, "dialog": told, "moved": moved}
+                    answer = {"is": "picture", **facts, "dialog": told, "moved": moved, "late": first}
                     self._seen = png or b""
         finally:
             self.send(answer, [_webp(png)] if png else None)  # the next is asked for when this one is answered
