@@ -47,6 +47,7 @@ class Extension:
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
         self.bench.gather = self.gather
+        self.bench.names = self.names_pictures
         self.bench.leaving = self.restarting
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
@@ -238,10 +239,17 @@ class Extension:
         waiting, self._waiting = self._waiting, None
         if self.strips:
             self.strips[-1].add(result)
-        elif waiting is not None:
-            waiting.update(analysis_card.card(result), raw=True)
+            return
+        card = analysis_card.card(result, named=self.names_pictures())
+        if waiting is not None:
+            waiting.update(card, raw=True)
         else:
-            _publish(analysis_card.card(result))
+            _publish(card)
+
+    def names_pictures(self) -> bool:
+        """Whether the next card names its picture: whoever runs the notebook in a suite puts it in, as nobody looks at
+        it before. Where steps are shown in another way, their pictures are wanted here."""
+        return self.bench.environ.get("JBTS_PICTURES") == "named" and not self.strips and self.bench.panel is None
 
     def watch(self, line: str) -> None:
         """Say that a step waits, where its card is going to be."""

@@ -36,6 +36,7 @@ from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect, missing_parameters
+from .small_pictures import SmallPictures
 from .turns import NotBegun, Turns
 from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
 from .warmth import COLD, Warmth, warm
@@ -140,6 +141,7 @@ def run(
                     suite.warmth = warmed.enter_context(warm(home, environ, cases, workers, said))
                 stack.enter_context(asked.on_signals())
                 stack.enter_context(suite.watch)
+                stack.enter_context(suite.pictures)
                 progress.begin(run_id, cases, workers)
                 results = suite.work(cases, workers)
                 if suite.cluster is not None:
@@ -209,6 +211,7 @@ def one_by_one(
                 said = suite.folder_of_run / f"forkserver.{os.getpid()}.log"
                 suite.warmth = stack.enter_context(warm(home, environ, (), 1, said))
             stack.enter_context(suite.watch)
+            stack.enter_context(suite.pictures)
             yield attempt
     finally:
         log.close()
@@ -274,6 +277,7 @@ class _Suite:
         self._published_at = time.monotonic()
         self.ledger = Ledger(log, run_id, parameters, folder)
         self.watch = Watch(home, run_id, self._step)
+        self.pictures = SmallPictures(home)
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
@@ -393,6 +397,7 @@ class _Suite:
             server=self.warmth.server,
             turns=self.turns,
             began=began,
+            pictures=self.pictures,
         )
         given = {**self.parameters, **dict(case.parameters)}
         try:
@@ -441,6 +446,7 @@ class _Suite:
             "JBTS_TAGS": ",".join(case.tags),
             "JBTS_CATEGORY": case.category or "",
             "JBTS_PRIORITY": case.priority or "",
+            "JBTS_PICTURES": "named",
         }
         if case.browser:
             told["JBTS_BROWSER"] = case.browser
