@@ -240,6 +240,21 @@ def test_a_lender_that_cannot_start_a_browser_says_why(tmp_path: Path) -> None:
     assert list((tmp_path / "home" / "run").glob("*.json")) == []
 
 
+def test_the_next_browser_is_started_when_the_first_is_lent(tmp_path: Path) -> None:
+    """A notebook that asks while the one before it gives back finds a browser, and a run of one notebook starts one."""
+
+    def recorded() -> int:
+        return len(list((tmp_path / "run").glob("*-*.json")))
+
+    with Lender(tmp_path, keep=2) as lender:
+        lender.expect(LaunchSpec(), 1, later=1)
+        until(lambda: recorded() == 1)
+        loan = borrow(lender.place, LaunchSpec())
+        until(lambda: recorded() == 2)
+        loan.give_back()
+    assert recorded() == 0
+
+
 def test_what_is_lent(tmp_path: Path) -> None:
     """Chromium's family without a window, on this machine, as it comes; everything else is started by the kernel."""
     assert lendable(LaunchSpec())
