@@ -6,6 +6,7 @@ Each magic is the same thin skin over the workbench; what it takes comes from th
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -55,6 +56,8 @@ class Extension:
         self.printed = Printed(shell, self.bench.secrets)
         if interactive(self.bench.environ) and hasattr(shell, "kernel"):
             self.bench.watch = self.watch
+        # Of this kernel's notebook alone: one that it runs itself has nobody who puts pictures in.
+        self._named = os.environ.pop("JBTS_PICTURES", "") == "named"
         self._waiting: Any = None
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
@@ -249,7 +252,7 @@ class Extension:
     def names_pictures(self) -> bool:
         """Whether the next card names its picture: whoever runs the notebook in a suite puts it in, as nobody looks at
         it before. Where steps are shown in another way, their pictures are wanted here."""
-        return self.bench.environ.get("JBTS_PICTURES") == "named" and not self.strips and self.bench.panel is None
+        return self._named and not self.strips and self.bench.panel is None
 
     def watch(self, line: str) -> None:
         """Say that a step waits, where its card is going to be."""

@@ -74,7 +74,8 @@ class Request:
 
 def warm() -> None:
     """Import what a notebook's kernel imports. A module that cannot be imported is the notebook's business."""
-    with without("debugpy"):  # ipykernel imports it so that a front end can debug; a suite has none
+    # ipykernel imports what a front end would debug with; a suite has none.
+    with without("debugpy"), contextlib.suppress(ImportError):
         importlib.import_module("ipykernel.debugger")
     for name in WARM:
         with contextlib.suppress(ImportError):
