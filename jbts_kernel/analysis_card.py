@@ -23,10 +23,10 @@ _TONES = {"critical": "#a1260d", "serious": "#c9372c", "moderate": "#8a6d1d", "m
 _STYLE = display.style("analysis_card.css")
 
 
-def card(r: StepResult) -> Bundle:
-    """The card of any step; that of a look at the page with what was seen."""
+def card(r: StepResult, *, named: bool = False) -> Bundle:
+    """The card of any step; that of a look at the page with what was seen. ``named`` as in :func:`.display.card`."""
     if r.analysis is None:
-        return display.card(r)
+        return display.card(r, named=named)
     bundle = display.card(r, inside=body(r.analysis, r.thumbnail))
     bundle["text/plain"] = f"{bundle['text/plain']}\n{body_text(r.analysis)}"
     bundle[STEP_MIME] = {**bundle[STEP_MIME], "analysis": analysis_json(r.analysis)}

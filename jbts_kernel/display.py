@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from .grammar import clip
-from .models import Box, StepResult
+from .models import StepResult
 
 STEP_MIME = "application/vnd.jbts.step+json"
 Bundle = dict[str, Any]
+NAMED = re.compile(r'src="jbts:([0-9a-f]{64})"')
+"""A picture that whoever runs the notebook puts in, named by its hash. No page can write one: quotes are escaped."""
 PLAIN_WIDTH = 80
 """Columns of a terminal."""
 
@@ -85,9 +87,9 @@ def mark(status: str) -> str:
     return f'<span class="jbts-mark" style="background:{tone}" title="{html.escape(status)}">{sign}</span>'
 
 
-def card(r: StepResult, *, inside: str | None = None) -> Bundle:
+def card(r: StepResult, *, inside: str | None = None, named: bool = False) -> Bundle:
     """One step: what it did, how it went, what the page looked like, and on failure why and what next.
-    ``inside`` is HTML to show in the picture's place."""
+    ``inside`` is HTML to show in the picture's place; with ``named`` a picture that is not here is named."""
     failed = r.status in ("failed", "error", "aborted") or (r.status == "skipped" and r.error_message)
     parts = [STYLE, '<div class="jbts">', _head(r)]
     if failed and r.error_message:
@@ -102,7 +104,9 @@ def card(r: StepResult, *, inside: str | None = None) -> Bundle:
     if inside is not None:
         parts.append(inside)
     elif r.thumbnail:
-        parts.append(_shot(r.thumbnail, r.box, r.viewport, f"the page after {r.source}"))
+        parts.append(_shot(inline(r.thumbnail), r))
+    elif named and r.screenshot is not None:
+        parts.append(_shot(f"jbts:{r.screenshot.artifact}", r))
     parts.append(_signals(r))
     parts.append(_evidence(r))
     parts.append("</div>")
@@ -144,24 +148,27 @@ def _hint(hint: str) -> str:
     )
 
 
-def _shot(picture: bytes, box: Box | None, viewport: tuple[int, int] | None, alt: str) -> str:
-    outline = ""
+def inline(picture: bytes) -> str:
+    """A small picture as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def _shot(address: str, r: StepResult) -> str:
+    outline, box, viewport = "", r.box, r.viewport
     if box and viewport and viewport[0] > 0 and viewport[1] > 0:
         left, top = 100 * box.x / viewport[0], 100 * box.y / viewport[1]
         width, height = 100 * box.width / viewport[0], 100 * box.height / viewport[1]
         if left < 100 and top < 100 and left + width > 0 and top + height > 0:
             place = f"left:{left:.2f}%;top:{top:.2f}%;width:{width:.2f}%;height:{height:.2f}%"
             outline = f'<span class="jbts-box" style="{place}"></span>'
-    data = base64.b64encode(picture).decode("ascii")
-    image = f'<img width="480" alt="{text(alt, 120)}" src="data:image/webp;base64,{data}">'
+    image = f'<img width="480" alt="{text(f"the page after {r.source}", 120)}" src="{address}">'
     return f'<div class="jbts-shot">{image}{outline}</div>'
 
 
 def _compared(r: StepResult) -> str:
     """What a snapshot has to show: pictures side by side, or the lines that differ."""
     figures = "".join(
-        f'<figure><img alt="{text(name, 40)}" src="data:image/webp;base64,{base64.b64encode(data).decode("ascii")}">'
-        f"<figcaption>{text(name, 40)}</figcaption></figure>"
+        f'<figure><img alt="{text(name, 40)}" src="{inline(data)}"><figcaption>{text(name, 40)}</figcaption></figure>'
         for name, data in r.pictures
     )
     shown = f'<div class="jbts-compared">{figures}</div>' if figures else ""
@@ -271,10 +278,7 @@ def strip(
     )
     if under_way:
         rows += f'<div class="jbts-soft">{text(under_way)}</div>'
-    images = "".join(
-        f'<img alt="after step {i + 1}" src="data:image/webp;base64,{base64.b64encode(p).decode("ascii")}">'
-        for i, p in enumerate(pictures)
-    )
+    images = "".join(f'<img alt="after step {i + 1}" src="{inline(p)}">' for i, p in enumerate(pictures))
     took = duration(sum(r.duration_ms for r in results))
     count = _count(len(results), "step")
     head = ""
@@ -343,8 +347,7 @@ def shown(value: Any) -> str:
 def cell(value: Any) -> str:
     """A cell of a table: a picture, or text; numbers to the right."""
     if isinstance(value, Thumbnail):
-        data = base64.b64encode(value.data).decode("ascii")
-        return f'<td><img alt="the page then" src="data:image/webp;base64,{data}"></td>'
+        return f'<td><img alt="the page then" src="{inline(value.data)}"></td>'
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     kind = " class=n" if number else " class=t" if hasattr(value, "isoformat") else ""
     return f"<td{kind}>{html.escape(shown(value))}</td>"

@@ -6,6 +6,7 @@ Each magic is the same thin skin over the workbench; what it takes comes from th
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -47,6 +48,7 @@ class Extension:
         self.bench = Workbench(self.settings, namespace=shell.user_ns, show=self.show)
         self.bench.emit_bundle = _publish
         self.bench.gather = self.gather
+        self.bench.names = self.names_pictures
         self.bench.leaving = self.restarting
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
@@ -54,6 +56,8 @@ class Extension:
         self.printed = Printed(shell, self.bench.secrets)
         if interactive(self.bench.environ) and hasattr(shell, "kernel"):
             self.bench.watch = self.watch
+        # Of this kernel's notebook alone: one that it runs itself has nobody who puts pictures in.
+        self._named = os.environ.pop("JBTS_PICTURES", "") == "named"
         self._waiting: Any = None
         self.strips: list[_Strip] = []
         self._before: dict[str, Any] = {}
@@ -238,10 +242,17 @@ class Extension:
         waiting, self._waiting = self._waiting, None
         if self.strips:
             self.strips[-1].add(result)
-        elif waiting is not None:
-            waiting.update(analysis_card.card(result), raw=True)
+            return
+        card = analysis_card.card(result, named=self.names_pictures())
+        if waiting is not None:
+            waiting.update(card, raw=True)
         else:
-            _publish(analysis_card.card(result))
+            _publish(card)
+
+    def names_pictures(self) -> bool:
+        """Whether the next card names its picture: whoever runs the notebook in a suite puts it in, as nobody looks at
+        it before. Where steps are shown in another way, their pictures are wanted here."""
+        return self._named and not self.strips and self.bench.panel is None
 
     def watch(self, line: str) -> None:
         """Say that a step waits, where its card is going to be."""

@@ -88,10 +88,11 @@ class Outcome:
 
 
 def run_step(
-    around: Surroundings, step: Step, signature: Signature, thumbnails: bool
+    around: Surroundings, step: Step, signature: Signature, thumbnails: bool, named: bool = False
 ) -> tuple[StepResult, BaseException | None]:
     """Run and record one step. Returns its result and what to raise besides a failure (an interrupt,
-    or a defect of a verb), which the caller raises after it has shown the result."""
+    or a defect of a verb), which the caller raises after it has shown the result. ``thumbnails`` are made if they
+    are shown; with ``named`` not that of the page after the step, whose card names it."""
     recorder = around.recorder
     execution = recorder.execution or recorder.open_execution(base_url=around.base_url() or None)
     step_id = new_id()
@@ -154,7 +155,7 @@ def run_step(
         told, marks.told = marks.told, signals.mark()
         console, requests = signals.since(told, tabs, marks.told)
         requests += stage.requests
-    mask, fault = around.mask, outcome.error
+    mask, fault, looked = around.mask, outcome.error, stage.looked if stage else None
     if fault is not None and step.options.optional and pending is None:
         outcome.status = "skipped"
     error_type = None if fault is None else type(pending or fault).__name__
@@ -185,12 +186,12 @@ def run_step(
         error_fingerprint=fingerprint(error_type, step.verb, about["locator"], message or "") if error_type else None,
         hints=tuple(mask(h) for h in fault.hints) if fault else (),
         screenshot=seen.screenshot,
-        thumbnail=capture.thumbnail(seen.png) if seen.png and thumbnails else None,
+        thumbnail=capture.thumbnail(seen.png) if seen.png and thumbnails and (looked or not named) else None,
         viewport=seen.viewport,
         box=seen.box,
         artifacts=tuple(stage.artifacts) if stage else (),
         analyses=tuple(stage.analyses) if stage else (),
-        analysis=stage.looked if stage else None,
+        analysis=looked,
         console=tuple(replace(m, text=mask(m.text), url=mask(m.url)) for m in console[-MESSAGES_KEPT:]),
         requests=tuple(replace(r, text=mask(r.text), url=mask(r.url)) for r in requests[-MESSAGES_KEPT:]),
         note=mask(stage.note or stage.session.introduce()) if stage else "",

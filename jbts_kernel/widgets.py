@@ -18,6 +18,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -71,7 +72,7 @@ class LivePanel(anywidget.AnyWidget):
         self._looked = False
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
-        self._twin = twin(_test(bench), list(bench.history))
+        self._twin = twin(_test(bench), list(bench.history), bench.home)
         self.on_msg(self._hear)
 
     # ---- what a step tells ------------------------------------------------------------------------
@@ -112,8 +113,8 @@ class LivePanel(anywidget.AnyWidget):
             "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
         })  # fmt: skip
         for result in results[-PICTURES_KEPT:]:
-            if result.thumbnail:
-                self.send({"is": "thumbnail", "id": result.step_id}, [result.thumbnail])
+            if small := _small(bench.home, result):
+                self.send({"is": "thumbnail", "id": result.step_id}, [small])
 
     def _refresh(self, content: dict[str, Any]) -> None:
         busy = bool(self._bench.running)  # then its end is told, and looked at
@@ -488,9 +489,9 @@ class StillPanel:
         from IPython.core.getipython import get_ipython
         from IPython.display import display as put
 
-        self._results = list(bench.history)[-KEPT:]
+        self._results, self._home = list(bench.history)[-KEPT:], bench.home
         grows = hasattr(get_ipython(), "kernel")  # a terminal cannot change what it has printed
-        self._handle: Any = put(twin(_test(bench), self._results), raw=True, display_id=grows)
+        self._handle: Any = put(twin(_test(bench), self._results, bench.home), raw=True, display_id=grows)
 
     def begin(self, source: str) -> None:
         """Nothing moves here while a step runs."""
@@ -503,13 +504,21 @@ class StillPanel:
         same = self._results and self._results[-1].execution_id == result.execution_id
         self._results = [*(self._results if same else []), result][-KEPT:]
         if self._handle is not None:
-            self._handle.update(twin(test, self._results), raw=True)
+            self._handle.update(twin(test, self._results, self._home), raw=True)
 
 
-def twin(test: str, results: Sequence[StepResult]) -> display.Bundle:
+def twin(test: str, results: Sequence[StepResult], home: Path) -> display.Bundle:
     """The panel as a plain picture: its steps, and the page after the last of them."""
-    last = next((r.thumbnail for r in reversed(results) if r.thumbnail), None)
+    last = next((small for r in reversed(results) if (small := _small(home, r))), None)
     return display.strip(test or "no test is open", results[-KEPT:], [last] if last else [])
+
+
+def _small(home: Path, result: StepResult) -> bytes | None:
+    """The small picture of a step, made from its file where its card only names it."""
+    if result.thumbnail is not None or result.screenshot is None:
+        return result.thumbnail
+    path = home / result.screenshot.path
+    return thumbnail(path.read_bytes()) if path.is_file() else None
 
 
 def _own_loop() -> asyncio.AbstractEventLoop | None:

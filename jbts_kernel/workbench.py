@@ -74,6 +74,8 @@ class Workbench(Users, Answers):
         self.show = show
         self.watch: Callable[[str], None] | None = None
         """Is told of a step that waits longer than a second, once a second."""
+        self.names: Callable[[], bool] = lambda: False
+        """Whether the card of the next step names the page's picture instead of holding it."""
         self.gather: Callable[[str], contextlib.AbstractContextManager[None]] = lambda name: contextlib.nullcontext()
         """Shows the steps of a group under one heading, as long as it is open."""
         self.emit_bundle = None
@@ -152,7 +154,8 @@ class Workbench(Users, Answers):
         if self.panel is not None:
             self.panel.begin(self.running)
         try:
-            result, pending = run_step(self.surroundings(), step, signature, thumbnails=self.show is not None)
+            shown, named = self.show is not None, self.names()
+            result, pending = run_step(self.surroundings(), step, signature, thumbnails=shown, named=named)
         finally:
             self.running = ""
         if self._lost_browser and result.error_type != "BrowserGone":

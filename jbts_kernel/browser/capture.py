@@ -99,7 +99,8 @@ def thumbnail(png: bytes, width: int = THUMBNAIL_WIDTH, limit: int = THUMBNAIL_B
     Making it small costs more than all else the kernel does for a step, and an expectation commonly leaves the
     page as the step before it did, to the byte.
     """
-    from PIL import Image
+    # The format is imported by name: saving would look for it by importing all there are.
+    from PIL import Image, WebPImagePlugin  # noqa: F401
 
     with Image.open(io.BytesIO(png)) as opened:
         cut = (0, 0, opened.width, min(opened.height, opened.width * 2))

@@ -138,6 +138,7 @@ class Lender:
         self._keep = keep
         self._records = Records(home)
         self._changed = threading.Condition()
+        self._due: dict[LaunchSpec, int] = {}
         self._idle: list[_Warm] = []
         self._lent: dict[_Warm, socket.socket] = {}
         self._starting = 0
@@ -158,10 +159,11 @@ class Lender:
     def __exit__(self, *about: object) -> None:
         self.close()
 
-    def expect(self, spec: LaunchSpec, count: int) -> None:
-        """Start browsers of this kind in the background, since they will be asked for. One that does not start
-        is no concern before somebody asks."""
+    def expect(self, spec: LaunchSpec, count: int, later: int = 0) -> None:
+        """Start browsers of this kind in the background, since they will be asked for; ``later`` more as soon as one
+        is lent. One that does not start is no concern before somebody asks."""
         if lendable(spec):
+            self._due[spec] = later
             for _ in range(count):
                 self._run(self._start_ahead, spec)
 
@@ -207,6 +209,9 @@ class Lender:
                 return
             with self._changed:
                 self._lent[warm] = connection
+                due = self._due.pop(spec, 0)
+            for _ in range(due):
+                self._run(self._start_ahead, spec)
             broken = False
             try:
                 connection.sendall(json.dumps(warm.terms()).encode() + b"\n")

@@ -126,6 +126,8 @@ class SuiteClient(KernelRun):
         if status not in ("ok", "exit") and not expected:
             self._show_error(cell, status, message)
             self.nb_man.cell_exception(cell, cell_index=index)
+        if self.conduct.pictures is not None:
+            self.conduct.pictures.ahead(cell)
         self.nb_man.cell_complete(cell, cell_index=index)
         return "ok" if expected else status
 

@@ -119,7 +119,7 @@ def run_command(
     """
     # Importing what checks a notebook's schema compiles a grammar of international addresses and two more, which takes
     # most of a second and which no notebook's schema needs. Without them they go unchecked, in this command's process.
-    for needless in ("isoduration", "rfc3987_syntax", "uri_template"):
+    for needless in ("isoduration", "rfc3986_validator", "rfc3987_syntax", "uri_template"):
         sys.modules.setdefault(needless, None)  # type: ignore[arg-type]
     from ..config import find_home
     from .expectation import expected

@@ -61,6 +61,7 @@ class JBTSEngine:
             log_output=log_output,
             autosave_cell_every=autosave_cell_every,
         )
+        progress.pictures = conduct.pictures
         progress.notebook_start()
         try:
             conduct_notebook(progress, kernel_name, conduct, log_output=log_output, **_streams(options))

@@ -27,6 +27,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,6 @@ WARM = (
     "IPython.core.oinspect",
     "IPython.core.ultratb",
     "IPython.extensions.storemagic",
-    "ipykernel.debugger",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
     "jbts_kernel.broadcast.events",
@@ -53,6 +53,7 @@ WARM = (
     "jbts_kernel.magics",
     "jbts_kernel.pipeline",
     "jbts_kernel.vision.rules",
+    "PIL.WebPImagePlugin",
     "selenium.webdriver.chrome.webdriver",
     "selenium.webdriver.common.action_chains",
     "selenium.webdriver.support.ui",
@@ -73,12 +74,27 @@ class Request:
 
 def warm() -> None:
     """Import what a notebook's kernel imports. A module that cannot be imported is the notebook's business."""
+    # ipykernel imports what a front end would debug with; a suite has none.
+    with without("debugpy"), contextlib.suppress(ImportError):
+        importlib.import_module("ipykernel.debugger")
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     from PIL import Image
 
-    Image.init()  # every format Pillow knows is a module, and saving the first picture imports them all
+    Image.preinit()  # the usual formats
+
+
+@contextlib.contextmanager
+def without(*names: str) -> Iterator[None]:
+    """What is imported inside takes these modules for missing, unless they are here already."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 class Server:

@@ -33,6 +33,7 @@ from .forking import ForkFailed, ForkServer
 from .interruption import Interruption
 from .memory import oom_kills
 from .provisioning import ForkKernelManager, ended
+from .small_pictures import SmallPictures
 from .turns import NotBegun, Turns
 
 SHUTDOWN_TIMEOUT = 20.0
@@ -59,7 +60,8 @@ class Conduct:
     ``teardown_timeout`` each. ``grace`` is how long an interrupted cell may take to end. ``started`` is
     told the kernel's process id, ``cell_started`` the position of a cell and the number of cells.
     ``kernel_log`` gets what the kernel process itself prints. ``server`` is where kernels are forked, ``turns``
-    what the first cell waits for when the kernel is ready, and ``began`` is told when it has its turn.
+    what the first cell waits for when the kernel is ready, and ``began`` is told when it has its turn. ``pictures``
+    puts in those that cards name.
     """
 
     env: Mapping[str, str] | None = None
@@ -76,6 +78,7 @@ class Conduct:
     server: ForkServer | None = None
     turns: Turns | None = None
     began: Callable[[], None] | None = None
+    pictures: SmallPictures | None = None
 
 
 class CellClient(AsyncKernelClient):

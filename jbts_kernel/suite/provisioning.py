@@ -8,9 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.paths import jupyter_path
 from traitlets import Any as AnyTrait
+from traitlets import default
 
 from .forking import ForkedKernel, ForkServer
 
@@ -54,10 +57,24 @@ async def ended(process: Any) -> None:
         loop.remove_reader(descriptor)
 
 
+class KernelSpecs(KernelSpecManager):
+    """Looks for kernels where its parent class does, but without importing IPython to learn where its folder is."""
+
+    @default("kernel_dirs")
+    def _kernel_dirs_default(self) -> list[str]:
+        own = os.environ.get("IPYTHONDIR") or "~/.ipython"
+        return [*jupyter_path("kernels"), str(Path(own).expanduser() / "kernels")]
+
+
 class ForkKernelManager(AsyncKernelManager):
     """A kernel manager whose kernels are forked where they can be. ``server`` is where from."""
 
     server: Any = AnyTrait(None)
+
+    @default("kernel_spec_manager")
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecs(data_dir=self.data_dir)
+
     _PLAIN: ClassVar[tuple[object, ...]] = (None, "local-provisioner")
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:

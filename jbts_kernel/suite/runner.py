@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,16 +25,19 @@ from ..config import find_home
 from ..errors import BrowserUnavailable, JBTSError, UsageProblem
 from ..ids import new_id
 from ..log import Log
+from ..store.publish import ensure
 from ..store.publisher import start_publish
 from ..workbench import PUBLISH_EVERY
 from . import CELL_TIMEOUT
 from .account import Account
 from .engine import NAME, JBTSEngine
+from .forkserver import without
 from .interruption import Interruption
 from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult, SuiteResult
 from .progress import Progress, Silent
 from .selection import Case, check_parameters, collect, missing_parameters
+from .small_pictures import SmallPictures
 from .turns import NotBegun, Turns
 from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
 from .warmth import COLD, Warmth, warm
@@ -140,6 +142,7 @@ def run(
                     suite.warmth = warmed.enter_context(warm(home, environ, cases, workers, said))
                 stack.enter_context(asked.on_signals())
                 stack.enter_context(suite.watch)
+                stack.enter_context(suite.pictures)
                 progress.begin(run_id, cases, workers)
                 results = suite.work(cases, workers)
                 if suite.cluster is not None:
@@ -209,6 +212,7 @@ def one_by_one(
                 said = suite.folder_of_run / f"forkserver.{os.getpid()}.log"
                 suite.warmth = stack.enter_context(warm(home, environ, (), 1, said))
             stack.enter_context(suite.watch)
+            stack.enter_context(suite.pictures)
             yield attempt
     finally:
         log.close()
@@ -270,14 +274,17 @@ class _Suite:
         self.clock: Callable[[], float] = time.time
         self.running: dict[int, Case] = {}
         """Which case the kernel with this process id runs."""
+        self._begun = False
+        self._unmade = True
         self._publication: subprocess.Popen[bytes] | None = None
         self._published_at = time.monotonic()
         self.ledger = Ledger(log, run_id, parameters, folder)
         self.watch = Watch(home, run_id, self._step)
+        self.pictures = SmallPictures(home)
 
     def work(self, cases: Sequence[Case], workers: int) -> tuple[CaseResult, ...]:
         """Run the cases, ``workers`` at a time; their results in the order of the cases."""
-        _prepare_papermill(without=("pyarrow",))  # with which it could read from Hadoop, for a tenth of a second
+        _prepare_papermill(needless=("pyarrow",))  # with which it could read from Hadoop, for a tenth of a second
         workers, beside = max(1, workers), 0
         if self.warmth.server is not None:
             # One more than may run: the next kernel comes up, and the last one ends, beside the notebook that runs.
@@ -285,14 +292,19 @@ class _Suite:
         with ThreadPoolExecutor(max_workers=workers + beside, thread_name_prefix="jbts-suite") as threads:
             futures: list[Future[CaseResult]] = [threads.submit(self._case, case) for case in cases]
             # Waited for in slices, because a signal handler runs between two waits of the main thread.
-            while wait(futures, timeout=0.5).not_done:
+            while wait(futures, timeout=0.2).not_done:
                 self._publish()
             if self._publication is not None:
                 self._publication.wait()
             return tuple(future.result() for future in futures)
 
     def _publish(self) -> None:
-        """Publish beside the notebooks now and then, for whoever watches a long run."""
+        """Publish beside the notebooks now and then, for whoever watches a long run. The first database of a project
+        is made as soon as a notebook runs: at the end of the run everybody would wait for it."""
+        if self._unmade and self._begun:
+            self._unmade = False
+            with contextlib.suppress(JBTSError):  # said at the end, by the publication that fails as well
+                ensure(self.home)
         ended = self._publication is None or self._publication.poll() is not None
         if ended and time.monotonic() - self._published_at > PUBLISH_EVERY:
             self._published_at = time.monotonic()
@@ -348,6 +360,7 @@ class _Suite:
             # What it takes counts from here: its kernel came up beside the notebook before it.
             nonlocal started_at, since, begun
             started_at, since, begun = self.clock(), time.perf_counter(), True
+            self._begun = True
             self.progress.started(case, number)
 
         if self.turns is None:
@@ -393,6 +406,7 @@ class _Suite:
             server=self.warmth.server,
             turns=self.turns,
             began=began,
+            pictures=self.pictures,
         )
         given = {**self.parameters, **dict(case.parameters)}
         try:
@@ -441,6 +455,7 @@ class _Suite:
             "JBTS_TAGS": ",".join(case.tags),
             "JBTS_CATEGORY": case.category or "",
             "JBTS_PRIORITY": case.priority or "",
+            "JBTS_PICTURES": "named",
         }
         if case.browser:
             told["JBTS_BROWSER"] = case.browser
@@ -485,24 +500,12 @@ def _expected(notebook: NotebookNode | None) -> set[str]:
     return {source_hash(c.source) for c in cells} | {c.id for c in cells if c.get("id")}
 
 
-@contextmanager
-def _unimported(names: Sequence[str]) -> Iterator[None]:
-    """What is imported inside takes these modules for missing, unless they are here already."""
-    absent = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
-
-
-def _prepare_papermill(without: Sequence[str] = ()) -> None:
+def _prepare_papermill(needless: Sequence[str] = ()) -> None:
     """Import papermill here, once, before threads would; and know the engine also where nothing is
     installed."""
     from nbformat.warnings import MissingIDFieldWarning
 
-    with _unimported(without):
+    with without(*needless):
         from papermill.engines import papermill_engines
 
     papermill_engines.register(NAME, JBTSEngine)

@@ -12,6 +12,8 @@ from typing import Any
 
 from papermill.engines import NotebookExecutionManager
 
+from .small_pictures import SmallPictures
+
 SECONDS = 5.0
 """How much of a notebook a killed runner may lose; its steps are in the log whatever happens."""
 
@@ -19,11 +21,15 @@ SECONDS = 5.0
 class SparingManager(NotebookExecutionManager):  # type: ignore[misc]
     """What papermill calls ``nb_man``."""
 
+    pictures: SmallPictures | None = None
+    """What puts in the pictures that cards name; None where the kernel does."""
     _saved = 0.0
 
     def save(self, **about: Any) -> None:
         """Write the notebook, unless that was done a moment ago."""
         if time.monotonic() - self._saved >= SECONDS:
+            if self.pictures is not None:
+                self.pictures.put(self.nb)
             super().save(**about)
             self._saved = time.monotonic()
 

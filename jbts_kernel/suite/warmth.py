@@ -47,7 +47,8 @@ def warm(home: Path, environ: Mapping[str, str], cases: Sequence[Case], workers:
             count = sum(case.browser == browser for case in using)
             spec = _usual(environ, browser)
             if spec is not None:
-                lender.expect(spec, min(workers, count))
+                # One more than may run: a notebook asks for its own while the one before it gives back.
+                lender.expect(spec, min(workers, count), int(count > workers))
         yield Warmth(server, lender)
 
 

@@ -126,6 +126,26 @@ def test_nothing_of_a_kernel_is_left_for_the_next(tmp_path: Path) -> None:
 STEPS = "from jbts_kernel import jbts, page"
 
 
+def test_cards_of_a_suite_have_their_pictures_and_what_shows_them_otherwise_too(tmp_path: Path, shop: Shop) -> None:
+    """A kernel of a suite names the picture in a step's card, and the executed notebook has it; steps shown together
+    and the panel have theirs as ever, the panel that of a step before it. One whose file is gone is left out."""
+    cells = (
+        "%load_ext jbts_kernel",
+        f"%navigate {shop.url}/",
+        f"{STEPS}\npage.navigate('{shop.url}/signin'); (jbts.home / jbts.last.screenshot.path).unlink()",
+        f"%%steps\nnavigate {shop.url}/\nexpect h1 count 1",
+        "%expect h1 visible",
+        "%workbench",
+    )
+    path = notebook(tmp_path / "suite" / "a.ipynb", *cells)
+    result = run([path], home=tmp_path / ".jbts", environ=environment())
+    executed = result.results[0].attempts[-1].executed
+    assert executed is not None and result.results[0].status == "passed", result.results[0].verdict.message
+    shown = ["".join(o["data"].get("text/html", "") for o in c.outputs) for c in nbformat.read(executed, 4).cells[1:6]]
+    assert [html.count('src="data:image/webp;base64,') for html in shown] == [1, 0, 1, 1, 1], shown
+    assert ['src="jbts:' in html for html in shown] == [False, True, False, False, False]
+
+
 def test_a_browser_is_clean_for_each_notebook_whatever_became_of_the_one_before(tmp_path: Path, shop: Shop) -> None:
     """Notebooks borrow one warm browser in turn. Cookies and storage of one are not there for the next, also when its
     kernel was killed in the middle; and one that kills the browser fails nobody but itself."""
@@ -218,6 +238,21 @@ def test_a_lender_that_cannot_start_a_browser_says_why(tmp_path: Path) -> None:
     with pytest.raises(BrowserUnavailable, match="does not answer"):
         borrow(place, LaunchSpec())
     assert list((tmp_path / "home" / "run").glob("*.json")) == []
+
+
+def test_the_next_browser_is_started_when_the_first_is_lent(tmp_path: Path) -> None:
+    """A notebook that asks while the one before it gives back finds a browser, and a run of one notebook starts one."""
+
+    def recorded() -> int:
+        return len(list((tmp_path / "run").glob("*-*.json")))
+
+    with Lender(tmp_path, keep=2) as lender:
+        lender.expect(LaunchSpec(), 1, later=1)
+        until(lambda: recorded() == 1)
+        loan = borrow(lender.place, LaunchSpec())
+        until(lambda: recorded() == 2)
+        loan.give_back()
+    assert recorded() == 0
 
 
 def test_what_is_lent(tmp_path: Path) -> None:
