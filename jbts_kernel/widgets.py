@@ -403,15 +403,16 @@ class LivePanel(anywidget.AnyWidget):
         """What could be expected now, after what changed since the step before: a page may take its time, and be
         looked at more than once."""
         bench = self._bench
-        latest = bench.last.step_id if bench.last is not None else ""
-        before = self._before if latest == self._surveyed else self._survey
         with bench.looking(BUSY_SECONDS) as session:
             if session is None:
                 return
+            last = bench.last  # a step may have ended while we waited for our turn
+            latest = last.step_id if last is not None else ""
+            before = self._before if latest == self._surveyed else self._survey
             asked = {"before": before["texts"], "counted": list(before["counts"])} if before else {}
             now = pointing.ask(session, "survey", testid=bench.settings.testid_attribute, **asked)
         self._before, self._survey, self._surveyed = before, now, latest
-        lines = suggestions(before, now, bench.last, bench.base_url)
+        lines = suggestions(before, now, last, bench.base_url)
         self.send({"is": "suggest", "lines": [f"%{line}" for line in lines if bench.secrets.mask(line) == line]})
 
     def _expect(self, content: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from jbts_kernel import widgets
 from jbts_kernel.browser import pointing
 from jbts_kernel.completion import complete, live_locators
 from jbts_kernel.errors import Interrupted
@@ -175,6 +176,29 @@ def test_looking_leaves_no_trace(trial: Trial, panel: Panel) -> None:
     assert "expect title" in str(panel.ask("pick", x=20, y=700)["pick"]["offers"])
     assert panel.ask("nonsense") == {} and panel.ask("pick", x=20, y=10, locator="//[")["note"]["tone"] == "error"
     assert len(trial.records()) == before
+
+
+def test_what_changed_while_a_look_waited(trial: Trial, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that waits until a step has ended is a look after that step: what the step changed is offered then, and at
+    the next look, too."""
+    monkeypatch.setattr(widgets, "BUSY_SECONDS", 30)
+    trial.open(NAMED + "<script>b1.onclick = () => { twice.textContent = 'Saved it' }</script>")
+    panel.ask("suggest")
+    waiting, looking = threading.Event(), trial.bench.looking
+
+    def look(patience: float) -> Any:
+        waiting.set()
+        return looking(patience)
+
+    monkeypatch.setattr(trial.bench, "looking", look)
+    late = threading.Thread(target=lambda: panel._hear(panel, {"do": "suggest"}, []))
+    with trial.bench.turn:
+        late.start()
+        assert waiting.wait(30)
+        trial("click #b1")
+    late.join(30)
+    for _ in range(2):
+        assert '%expect #twice text "Saved it"' in panel.ask("suggest")["suggest"]["lines"]
 
 
 def test_what_is_chosen_runs_as_a_step(trial: Trial, panel: Panel) -> None:
