@@ -13,13 +13,16 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Bunch, Enum, Float, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Config, Configurable
 
 from .errors import ConfigProblem, JBTSError
 from .grammar import LARGEST, clip
+
+if TYPE_CHECKING:
+    from .browser.launch import LaunchSpec
 
 FOLDER = ".jbts"
 _MARKS = (FOLDER, ".git", "pyproject.toml")
@@ -199,6 +202,21 @@ class JBTS(Configurable):
         except JBTSError as problem:
             raise TraitError(f"JBTS.{name}: {problem.message.removeprefix(f'JBTS.{name}, ')}") from None
         return proposal.value
+
+    def launch_spec(self, browser: str | None = None) -> LaunchSpec:
+        """What a browser is started with, or another ``browser`` with the rest of it. Raises
+        :class:`~jbts_kernel.errors.ConfigProblem` and :class:`~jbts_kernel.errors.BrowserUnavailable`."""
+        from .browser.launch import LaunchSpec, check_browser, parse_viewport
+
+        return LaunchSpec(
+            browser=check_browser(browser or self.browser, self.grid),
+            headless=self.headless,
+            viewport=parse_viewport(self.viewport),
+            grid=self.grid or None,
+            binary=self.browser_path or None,
+            driver=self.driver_path or None,
+            grid_timeout=self.grid_timeout,
+        )
 
     @property
     def environ(self) -> Mapping[str, str]:

@@ -72,18 +72,7 @@ class Users:
         """What the current user's browser is started with."""
         if self.user in self.specs:
             return self.specs[self.user]
-        from .browser.launch import LaunchSpec, check_browser, parse_viewport
-
-        s = self.settings
-        return LaunchSpec(
-            browser=check_browser(s.browser, s.grid),
-            headless=s.headless,
-            viewport=parse_viewport(s.viewport),
-            grid=s.grid or None,
-            binary=s.browser_path or None,
-            driver=s.driver_path or None,
-            grid_timeout=s.grid_timeout,
-        )
+        return self.settings.launch_spec()
 
     @property
     def session(self) -> Session:

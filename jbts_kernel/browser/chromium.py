@@ -174,6 +174,8 @@ class ChromiumBrowser(Browser):
             tab = self._targets.get(self._by_session.get(session_id or "", ""))
             if tab is not None:
                 self._download_contexts[params["guid"]] = tab.context_id
+                for old in list(self._download_contexts)[:-DOWNLOADS_KEPT]:
+                    del self._download_contexts[old]
         elif session_id is not None:
             self.worlds.receive(session_id, method, params)
             self.signals.receive(self._by_session.get(session_id, ""), method, params)

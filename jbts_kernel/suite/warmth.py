@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..browser.launch import LaunchSpec, check_browser, parse_viewport
+from ..browser.launch import LaunchSpec
 from ..browser.lending import Lender, lendable
 from ..config import JBTS
 from ..errors import JBTSError
@@ -62,16 +62,7 @@ def _mentions(path: Path) -> bool:
 def _usual(environ: Mapping[str, str], browser: str | None) -> LaunchSpec | None:
     """What a notebook that says nothing about its browser starts; None where that cannot be lent or started."""
     try:
-        settings = JBTS(environ=environ)
-        spec = LaunchSpec(
-            browser=check_browser(browser or settings.browser, settings.grid),
-            headless=settings.headless,
-            viewport=parse_viewport(settings.viewport),
-            grid=settings.grid or None,
-            binary=settings.browser_path or None,
-            driver=settings.driver_path or None,
-            grid_timeout=settings.grid_timeout,
-        )
+        spec = JBTS(environ=environ).launch_spec(browser)
     except JBTSError:
         return None  # the notebook that asks for it is told
     return spec if lendable(spec) else None
