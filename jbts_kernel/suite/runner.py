@@ -501,12 +501,14 @@ def _expected(notebook: NotebookNode | None) -> set[str]:
 
 
 def _prepare_papermill(needless: Sequence[str] = ()) -> None:
-    """Import papermill here, once, before threads would; and know the engine also where nothing is
-    installed."""
+    """Import papermill and what it calls here, once, before threads would; and know the engine also where nothing
+    is installed. (Under pytest an import parses, which :data:`.selection.PARSING` tells about.)"""
     from nbformat.warnings import MissingIDFieldWarning
 
     with without(*needless):
         from papermill.engines import papermill_engines
+
+        from . import client, saving  # noqa: F401
 
     papermill_engines.register(NAME, JBTSEngine)
     # What papermill warns of (a parameter no cell declares) would go through the live display.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,10 @@ OF_CELLS = frozenset(
     }
 )
 """Tags of cells that say how a cell is run, and nothing about the test."""
+
+PARSING = threading.Lock()
+"""Held while Python is parsed: CPython 3.11 counts the depth of all threads' parsing together, and says
+``AST constructor recursion depth mismatch`` when two meet."""
 
 _ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=]+)?=", re.MULTILINE)
 _WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
@@ -244,7 +249,8 @@ def missing_parameters(path: Path, given: Collection[str]) -> list[str]:
         if "parameters" not in tags:
             continue
         try:
-            statements = ast.parse(source).body
+            with PARSING:
+                statements = ast.parse(source).body
         except (SyntaxError, ValueError):  # which the kernel says better
             continue
         for node in statements:

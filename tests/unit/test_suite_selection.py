@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +17,7 @@ from jbts_kernel.errors import UsageProblem
 from jbts_kernel.suite.junit import Recorded, write_junit
 from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
 from jbts_kernel.suite.parametrize import parameter_value
-from jbts_kernel.suite.selection import Case, check_parameters, collect, parse_shard, tag_filter
+from jbts_kernel.suite.selection import Case, check_parameters, collect, missing_parameters, parse_shard, tag_filter
 from jbts_kernel.suite.verdict import Verdict
 
 
@@ -302,3 +306,29 @@ def test_sets_that_cannot_be_meant_say_so(tmp_path: Path, told: Any) -> None:
     speaking_of(tmp_path / "a.ipynb", "user", parametrize=told)
     with pytest.raises(UsageProblem, match=r"parametrize|the parameter usr"):
         collect([tmp_path], folder=tmp_path)
+
+
+@pytest.fixture
+def threads_that_meet() -> Iterator[None]:
+    """Whoever allocates much gives way to the other threads, wherever it is."""
+    before = gc.get_threshold()
+
+    def give_way(phase: str, info: dict[str, int]) -> None:
+        time.sleep(1e-5)
+
+    gc.callbacks.append(give_way)
+    gc.set_threshold(50)
+    yield
+    gc.set_threshold(*before)
+    gc.callbacks.remove(give_way)
+
+
+@pytest.mark.usefixtures("threads_that_meet")
+def test_workers_that_read_parameters_at_the_same_time(tmp_path: Path) -> None:
+    """Two threads in CPython 3.11's parser make it a SystemError: the workers take turns there."""
+    source = "\n".join(f"a{i} = [{i}, ({i}, {{'x': {i}}})]" for i in range(200)) + "\nuser: str\n"
+    cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["parameters"]}}
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    with ThreadPoolExecutor(3) as workers:
+        assert list(workers.map(lambda _: missing_parameters(path, ()), range(9))) == [["user"]] * 9
