@@ -63,7 +63,8 @@ class GridProcess:
 
         started = [p for p in psutil.process_iter() if _group(p.pid) == self.process.pid]
         for one in started:
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a browser's processes come and go
+                one.kill()
         self.process.kill()
         self.process.wait(10)
         psutil.wait_procs(started, timeout=10)

@@ -7,7 +7,11 @@ import hashlib
 import http.server
 import json
 import logging
+import os
 import queue
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +28,8 @@ from jbts_kernel.models import Event
 from jbts_kernel.notify import courier, rules
 from jbts_kernel.notify.courier import Courier, Parcel
 from jbts_kernel.suite.notices import Notices
+
+from .written import notebook
 
 PATIENCE = 30.0
 
@@ -263,3 +269,26 @@ def test_the_entries_are_private(home: Path, log: Log) -> None:
     Events(home, log).announce("r1", ["failed=json://h/s3cret"])
     path = home / rules.FOLDER / "r1.json"
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_lines_of_the_document_are_true(home: Path, receiver: Receiver, hub: list[HubThread]) -> None:
+    """What docs/events.md tells to type, with a receiver where it has one: a run that ended, and a failure by hand."""
+    start(home, hub)
+    document = (Path(__file__).resolve().parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    chapter = (
+        document.partition("## Notifications")[2].partition("\n## ")[0].replace(":8000/", f":{receiver.server_port}/")
+    )
+    run, configure = re.findall(r"^```\w*\n(.*?)^```$", chapter, re.M | re.S)
+    folder = home.parent
+    notebook(folder / "notebooks" / "red.ipynb", "%load_ext jbts_kernel", "%expect title red --timeout 0.1")
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ |= {"JBTS_HOME": str(home), "IPYTHONDIR": str(folder / "ipython")}
+    done = subprocess.run(run, shell=True, cwd=folder, env=environ, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert {receiver.next()[0], receiver.next()[0]} == {"team", "runs"}
+    (folder / "by_hand.ipy").write_text(
+        f"%load_ext jbts_kernel\n{configure}%test by hand\n%expect title red --timeout 0.1\n"
+    )
+    subprocess.run([sys.executable, "-m", "IPython", "by_hand.ipy"], cwd=folder, env=environ, capture_output=True)
+    path, told = receiver.next()
+    assert path == "hook" and "by hand" in told["title"], told
