@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from jbts_kernel.browser.grid import count_slots
@@ -107,3 +112,22 @@ def test_slots_are_counted(node: dict[str, Any], free: int, busy: int, others: t
 def test_a_service_without_slots_is_just_asked() -> None:
     """A status that tells nothing of nodes says nothing against a session."""
     assert count_slots({"ready": True}, "chrome") is None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_demo_runs_on_a_grid_as_the_guide_says(standalone_grid: Any, tmp_path: Path) -> None:
+    """The line of docs/browsers.md: every example notebook passes, each in sessions of the grid."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "browsers.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^JBTS_GRID_URL=.* jbts demo$", guide, re.M)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "JBTS_HOME": str(tmp_path / ".jbts"), "JBTS_BROADCASTER": "off"}
+    line = line.replace("http://127.0.0.1:4444", standalone_grid.url)
+    log = standalone_grid.parts[0].log
+    before = log.read_text(errors="replace").count("Session created")
+    done = subprocess.run(line, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(tmp_path / ".jbts" / "results.duckdb"), read_only=True) as store:
+        found = store.execute("select distinct status from executions").fetchall()
+    assert found == [("passed",)]
+    assert log.read_text(errors="replace").count("Session created") - before >= 6
