@@ -18,7 +18,6 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -36,6 +35,7 @@ from .lab import Lab
 from .models import StepResult
 from .pipeline import glance
 from .pointing import PRESSES, Offer, act, drag, frame_choices, offers, page_offers, secret_name
+from .still_panel import KEPT, small, test_name, twin
 from .suggestions import suggestions
 from .view import heard_where_it_was_sent
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from .browser.engine import Session
     from .workbench import Workbench
 
-KEPT = 200
 PICTURES_KEPT = 40
 """Small pictures sent to a front end that opens the panel."""
 BUSY_SECONDS = 0.25
@@ -72,7 +71,7 @@ class LivePanel(anywidget.AnyWidget):
         self._looked = False
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
-        self._twin = twin(_test(bench), list(bench.history), bench.home)
+        self._twin = twin(test_name(bench), list(bench.history), bench.home)
         self.on_msg(self._hear)
 
     # ---- what a step tells ------------------------------------------------------------------------
@@ -110,11 +109,11 @@ class LivePanel(anywidget.AnyWidget):
         bench, results = self._bench, list(self._bench.history)[-KEPT:]
         self._lab.reveal()
         self.send({
-            "is": "state", "test": _test(bench), "steps": [_entry(r) for r in results], "running": bench.running,
+            "is": "state", "test": test_name(bench), "steps": [_entry(r) for r in results], "running": bench.running,
         })  # fmt: skip
         for result in results[-PICTURES_KEPT:]:
-            if small := _small(bench.home, result):
-                self.send({"is": "thumbnail", "id": result.step_id}, [small])
+            if made := small(bench.home, result):
+                self.send({"is": "thumbnail", "id": result.step_id}, [made])
 
     def _refresh(self, content: dict[str, Any]) -> None:
         busy = bool(self._bench.running)  # then its end is told, and looked at
@@ -483,45 +482,6 @@ _ASKED: Mapping[str, Callable[[LivePanel, dict[str, Any]], None]] = {
 }  # fmt: skip
 
 
-class StillPanel:
-    """The panel where nobody is there to look at it live: a strip of the steps, which grows under its cell."""
-
-    def __init__(self, bench: Workbench) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display as put
-
-        self._results, self._home = list(bench.history)[-KEPT:], bench.home
-        grows = hasattr(get_ipython(), "kernel")  # a terminal cannot change what it has printed
-        self._handle: Any = put(twin(_test(bench), self._results, bench.home), raw=True, display_id=grows)
-
-    def begin(self, source: str) -> None:
-        """Nothing moves here while a step runs."""
-
-    def light(self, boxes: Sequence[Mapping[str, float]]) -> None:
-        """Nobody completes a line here."""
-
-    def show(self, result: StepResult, test: str) -> None:
-        """A step has ended; a new test begins a new strip."""
-        same = self._results and self._results[-1].execution_id == result.execution_id
-        self._results = [*(self._results if same else []), result][-KEPT:]
-        if self._handle is not None:
-            self._handle.update(twin(test, self._results, self._home), raw=True)
-
-
-def twin(test: str, results: Sequence[StepResult], home: Path) -> display.Bundle:
-    """The panel as a plain picture: its steps, and the page after the last of them."""
-    last = next((small for r in reversed(results) if (small := _small(home, r))), None)
-    return display.strip(test or "no test is open", results[-KEPT:], [last] if last else [])
-
-
-def _small(home: Path, result: StepResult) -> bytes | None:
-    """The small picture of a step, made from its file where its card only names it."""
-    if result.thumbnail is not None or result.screenshot is None:
-        return result.thumbnail
-    path = home / result.screenshot.path
-    return thumbnail(path.read_bytes()) if path.is_file() else None
-
-
 def _own_loop() -> asyncio.AbstractEventLoop | None:
     """The loop that runs cells, on whose thread this is called; None outside a kernel."""
     try:
@@ -532,10 +492,6 @@ def _own_loop() -> asyncio.AbstractEventLoop | None:
 
 def _in_the_panel(result: StepResult) -> None:
     """The panel has shown it already."""
-
-
-def _test(bench: Workbench) -> str:
-    return bench.recorder.execution.test_name if bench.recorder.execution else ""
 
 
 def _webp(png: bytes) -> bytes:

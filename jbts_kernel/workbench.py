@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from .broadcast.events import Events
     from .demo import Shop
     from .pipeline import Surroundings
+    from .still_panel import StillPanel
     from .store.queries import Results
-    from .widgets import LivePanel, StillPanel
+    from .widgets import LivePanel
 
 Show = Callable[[StepResult], None]
 PUBLISH_EVERY = 60.0

@@ -291,11 +291,13 @@ def workbench(bench: Workbench) -> Any:
 
     In JupyterLab it is live and writes cells; where nobody looks on, it is a strip of the steps that were run.
     """
-    from ..widgets import LivePanel, StillPanel
-
     if not bench.attended:
+        from ..still_panel import StillPanel
+
         bench.panel = StillPanel(bench)
         return None
+    from ..widgets import LivePanel
+
     bench.panel = LivePanel(bench)
     return bench.panel
 
