@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .browser.grid import count_slots, grid_status
+from .browser.grid import count_slots, grid_status, shown
 from .browser.launch import BROWSERS, LaunchSpec
 from .browser.pool import BrowserPool
 from .browser.records import Records
@@ -203,9 +203,9 @@ def _grid(address: str, browser: str) -> Line:
     slots = count_slots(status, browser)
     if slots is not None and not slots.free and not slots.busy:
         has = f"has only {', '.join(slots.others)}" if slots.others else "has no node that is ready"
-        return Line("grid", "problem", f"{address} {has}", f"add a node that has {browser}")
+        return Line("grid", "problem", f"{shown(address)} {has}", f"add a node that has {browser}")
     room = f", {slots.free} of {slots.free + slots.busy} slots for {browser} free" if slots is not None else ""
-    return Line("grid", "ok", f"{address} is ready{room}")
+    return Line("grid", "ok", f"{shown(address)} is ready{room}")
 
 
 def _java() -> Line:

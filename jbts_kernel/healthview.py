@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import display
+from .browser.grid import shown
 from .grammar import clip
 from .view import View, bar, button
 
@@ -85,7 +86,7 @@ def _browser(browser: Browser, bench: Workbench) -> tuple[str, ...]:
     spec = browser.spec
     users = [name for name, session in bench.sessions.items() if session.browser is browser]
     window = spec.device or "x".join(map(str, spec.viewport))
-    where = spec.grid or ("headless" if spec.headless else "with a window")
+    where = shown(spec.grid) if spec.grid else ("headless" if spec.headless else "with a window")
     age = display.duration((time.perf_counter() - browser.started_at) * 1000)
     state = "alive" if browser.alive else "dead"
     return (

@@ -184,7 +184,9 @@ def ensure_browser(say: Say, environ: Mapping[str, str] | None = None) -> str:
     environ = os.environ if environ is None else environ
     settings = JBTS(environ=environ)
     if settings.grid:
-        return f"the grid at {settings.grid}"
+        from .browser.grid import shown
+
+        return f"the grid at {shown(settings.grid)}"
 
     def look() -> Installation:
         return find_installation(settings.browser, binary=settings.browser_path, driver=settings.driver_path)

@@ -18,6 +18,7 @@ from . import evidence
 from .browser import actionability, capture
 from .browser.actionability import Deadline, Watch
 from .browser.faults import translate
+from .browser.grid import shown
 from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, TabGone, UnexpectedDialog
 from .grammar import Parameter, Signature, clip, convert
 from .ids import new_id
@@ -144,7 +145,7 @@ def run_step(
     if session is not None and isinstance(outcome.error, BrowserGone):
         grid = session.browser.spec.grid
         if grid:
-            outcome.error = BrowserGone(f"{outcome.error.message} (it ran on the grid at {grid})")
+            outcome.error = BrowserGone(f"{outcome.error.message} (it ran on the grid at {shown(grid)})")
         around.lost(session)
     console: list[ConsoleMessage] = []
     requests: list[NetworkRequest] = []

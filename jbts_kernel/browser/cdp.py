@@ -12,7 +12,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -33,9 +33,12 @@ class CommandRefused(StepProblem):
 
 class Channel:
     """One connection. ``listener(method, params, session_id)`` is called on the reader's thread, in
-    the order the browser sent them, and before the answer to any later call is returned."""
+    the order the browser sent them, and before the answer to any later call is returned. ``headers`` are
+    for whoever stands in between."""
 
-    def __init__(self, url: str, listener: Listener, *, open_timeout: float = 10) -> None:
+    def __init__(
+        self, url: str, listener: Listener, *, headers: Mapping[str, str] | None = None, open_timeout: float = 10
+    ) -> None:
         self._listener = listener
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
@@ -43,19 +46,21 @@ class Channel:
         self._socket: Any = None
         self._until: float | None = None
         ready: Future[None] = Future()
-        self._thread = threading.Thread(target=self._read, args=(url, ready), name="jbts-cdp", daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(url, headers, ready), name="jbts-cdp", daemon=True)
         self._thread.start()
         try:
             ready.result(open_timeout)
         except (OSError, FutureTimeout) as error:
             raise BrowserGone(f"the browser's DevTools port does not answer ({error})") from None
 
-    def _read(self, url: str, ready: Future[None]) -> None:
+    def _read(self, url: str, headers: Mapping[str, str] | None, ready: Future[None]) -> None:
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
 
         try:
-            with connect(url, compression=None, max_size=None, ping_interval=None, proxy=None) as socket:
+            with connect(
+                url, additional_headers=headers, compression=None, max_size=None, ping_interval=None, proxy=None
+            ) as socket:
                 self._socket = socket
                 ready.set_result(None)
                 for text in socket:

@@ -19,6 +19,7 @@ from . import world
 from .cdp import GONE, Channel, browser_url
 from .chromium_session import ChromiumSession
 from .engine import QUIT_SECONDS, Browser, Download, Session, driver_errors
+from .grid import Address
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
 from .lending import Loan, borrow, join
@@ -127,7 +128,8 @@ class ChromiumBrowser(Browser):
         url = capabilities.get("se:cdp") or (browser_url(address) if address else None)
         if url is None:
             raise Unsupported(f"{self.name} has no DevTools channel")
-        channel = self._channel = Channel(url, self._listen)
+        headers = Address.of(self.spec.grid).headers if self.spec.grid else None
+        channel = self._channel = Channel(url, self._listen, headers=headers)
         self.intercepting = Interception(channel, self.signals)
         channel.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         channel.call(
@@ -409,11 +411,11 @@ class ChromiumBrowser(Browser):
             for place in self._node_places:  # where the node is this machine, its folders are ours to clear
                 shutil.rmtree(place, ignore_errors=True)
             self.allow(patience)
-            if self._can_reconnect:
-                # The browser itself is asked: a driver may be busy, and takes its time to end one.
-                with contextlib.suppress(BrowserGone):
-                    self.channel.post("Browser.close")
-            else:
+            # The browser itself is asked: a driver may be busy, and takes its time to end one.
+            with contextlib.suppress(BrowserGone):
+                self.channel.post("Browser.close")
+            if not self._can_reconnect:
+                self.patience.allow(max(patience, QUIT_SECONDS))  # or a grid would keep the slot
                 with contextlib.suppress(*driver_errors()):  # it was dead already, which is what was wanted
                     self.driver.execute("quit")
             if getattr(self.driver, "service", None) is not None:

@@ -130,6 +130,17 @@ class ChromiumSession(Session):
         except (CommandRefused, StepTimeout, TabGone):
             return False
 
+    def load_again(self) -> bool:
+        try:
+            call, url = self.browser.channel.call, self.titles()[self.handle][1]
+            handle = self.open_tab()
+            call("Page.navigate", {"url": url}, self.browser.target(handle).session_id, timeout=ALIVE_SECONDS)
+            call("Target.closeTarget", {"targetId": self.handle}, timeout=ALIVE_SECONDS)
+        except (CommandRefused, StepTimeout, TabGone):
+            return False
+        self.handle, self.frames, self.placement, self.browser.active = handle, [], TAB, None
+        return True
+
     def _unblocked(self, session_id: str) -> bool:
         browser = self.browser
         if self.dialog is not None:

@@ -400,6 +400,11 @@ class Session(ABC):
         """Whether a script of the page kept the current tab from everything else, and was ended."""
         return False
 
+    def load_again(self) -> bool:
+        """Give up the current tab, whose script a driver waits for, and load its page again in another; whether that
+        was done."""
+        return False
+
     @abstractmethod
     def parses(self, body: str, timeout: float) -> bool:
         """Whether JavaScript, as the body of a function, can be read at all; nothing of it runs."""

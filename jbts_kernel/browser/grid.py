@@ -8,6 +8,8 @@ Grid's state: https://www.selenium.dev/documentation/grid/advanced_features/endp
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import threading
 import time
@@ -16,6 +18,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import GridUnavailable
 
@@ -34,23 +37,71 @@ class Slots:
     others: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A grid's address in two: ``url`` is what may be shown, the rest is whom the grid lets in."""
+
+    url: str
+    user: str = ""
+    password: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Address:
+        """What ``http://USER:PASSWORD@HOST/...`` means."""
+        parts = urlsplit(text)
+        known, at, host = parts.netloc.rpartition("@")
+        user, _, password = known.partition(":")
+        return cls(urlunsplit(parts._replace(netloc=host)), unquote(user), unquote(password)) if at else cls(text)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request of ours to the grid says of whom it comes from."""
+        if not self.user:
+            return {}
+        known = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {known}"}
+
+    def ask(self, path: str, timeout: float, method: str = "GET") -> Any:
+        """The ``value`` of the grid's answer. Raises OSError and ValueError."""
+        place = self.url.rstrip("/").removesuffix("/wd/hub") + path
+        request = urllib.request.Request(place, method=method, headers=self.headers)
+        local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
+        with opener.open(request, timeout=timeout) as reply:
+            answer = json.load(reply)
+        return answer.get("value") if isinstance(answer, dict) else None
+
+
+def shown(address: str) -> str:
+    """A grid's address without the password it may hold."""
+    return Address.of(address).url
+
+
 def grid_status(address: str, timeout: float = STATUS_SECONDS) -> dict[str, Any]:
     """What a grid says of itself. Raises :class:`GridUnavailable`."""
-    url = address.rstrip("/").removesuffix("/wd/hub") + "/status"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({})) if _local(address) else None
+    grid = Address.of(address)
     try:
-        with (opener.open if opener else urllib.request.urlopen)(url, timeout=timeout) as reply:
-            value = json.load(reply)["value"]
-    except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError) as error:
+        value = grid.ask("/status", timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code not in (401, 403):
+            raise GridUnavailable(f"the grid at {grid.url} answers with {error.code} {error.reason}") from None
+        raise GridUnavailable(
+            f"the grid at {grid.url} does not let us in ({error.code}); give it a user and a password:"
+            " JBTS_GRID_URL=http://USER:PASSWORD@HOST"
+        ) from None
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise GridUnavailable(
-            f"the grid at {address} does not answer ({reason}); start it, or unset JBTS_GRID_URL"
+            f"the grid at {grid.url} does not answer ({reason}); start it, or unset JBTS_GRID_URL"
         ) from None
     return value if isinstance(value, dict) else {}
 
 
-def _local(address: str) -> bool:
-    return "//127.0.0.1" in address or "//localhost" in address
+def end_session(address: str, session_id: str, timeout: float = STATUS_SECONDS) -> None:
+    """End a session whose process is gone, so that its slot is free; where the grid is gone too, it is."""
+    with contextlib.suppress(OSError, ValueError):
+        Address.of(address).ask(f"/session/{quote(session_id, safe='')}", timeout, "DELETE")
 
 
 def count_slots(status: Mapping[str, Any], browser: str) -> Slots | None:
@@ -86,12 +137,14 @@ def wait_for_slot(address: str, browser: str, seconds: float) -> None:
             return
         if status["nodes"] and not slots.busy and slots.others:
             raise GridUnavailable(
-                f"the grid at {address} has no {browser}, only {', '.join(slots.others)}; "
+                f"the grid at {shown(address)} has no {browser}, only {', '.join(slots.others)}; "
                 "use one of these, or add a node that has it"
             )
         left = deadline - time.monotonic()
         if left <= 0:
-            raise GridUnavailable(f"the grid at {address} {_why(slots, browser)} for {seconds:g} s; {_next(slots)}")
+            raise GridUnavailable(
+                f"the grid at {shown(address)} {_why(slots, browser)} for {seconds:g} s; {_next(slots)}"
+            )
         threading.Event().wait(min(LOOK_SECONDS, left))  # a grid is asked: it tells nothing by itself
 
 

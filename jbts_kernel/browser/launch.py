@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import BrowserUnavailable, ConfigProblem, GridUnavailable
 from ..grammar import nearest
-from .grid import wait_for_slot
+from .grid import Address, shown, wait_for_slot
 from .ports import held_port
 
 SESSION_SECONDS = 30
@@ -203,10 +203,16 @@ def remote(grid: str, options: Any, timeout: float) -> Any:
     from selenium.webdriver.remote.client_config import ClientConfig
     from selenium.webdriver.remote.file_detector import UselessFileDetector
 
+    address = Address.of(grid)
     # a slot that is free now may be another's a moment later: then the grid lets it wait
-    config = ClientConfig(remote_server_addr=grid, timeout=max(round(timeout), SESSION_SECONDS))
+    config = ClientConfig(
+        remote_server_addr=address.url,
+        timeout=max(round(timeout), SESSION_SECONDS),
+        username=address.user or None,
+        password=address.password or None,
+    )
     # text that happens to name a local file is text: only %upload sends files
-    driver = webdriver.Remote(grid, file_detector=UselessFileDetector(), options=options, client_config=config)
+    driver = webdriver.Remote(address.url, file_detector=UselessFileDetector(), options=options, client_config=config)
     config.timeout = COMMAND_SECONDS
     return driver
 
@@ -264,13 +270,13 @@ def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
     except SessionNotCreatedException as error:
         if spec.grid:
             raise GridUnavailable(
-                f"the grid at {spec.grid} started no {name}: {_session_refused(name, str(error.msg or ''))}"
+                f"the grid at {shown(spec.grid)} started no {name}: {_session_refused(name, str(error.msg or ''))}"
             ) from None
         raise BrowserUnavailable(_session_refused(name, str(error.msg or ""))) from None
     except (WebDriverException, HTTPError, OSError) as error:
         first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
         if spec.grid:
-            raise GridUnavailable(f"the grid at {spec.grid} started no {name}: {first[:300]}") from None
+            raise GridUnavailable(f"the grid at {shown(spec.grid)} started no {name}: {first[:300]}") from None
         raise BrowserUnavailable(f"{name} did not start: {first[:300]}") from None
 
 

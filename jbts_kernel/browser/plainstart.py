@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BrowserUnavailable, GridUnavailable
-from .grid import wait_for_slot
+from .grid import shown, wait_for_slot
 from .launch import HOW_TO_GET, LaunchSpec, find_binary, find_driver, remote
 from .ports import held_port
 
@@ -49,7 +49,7 @@ def start_plain(spec: LaunchSpec, folder: Path, display: str | None) -> Any:
     except (WebDriverException, HTTPError, OSError) as error:
         first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
         if spec.grid:
-            raise GridUnavailable(f"the grid at {spec.grid} started no {name}: {first[:300]}") from None
+            raise GridUnavailable(f"the grid at {shown(spec.grid)} started no {name}: {first[:300]}") from None
         raise BrowserUnavailable(f"{name} did not start: {first[:300]}; {HOW_TO_GET[name]}") from None
 
 

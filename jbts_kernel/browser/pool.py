@@ -22,6 +22,7 @@ from ..errors import BrowserGone, BrowserUnavailable, PoolFull, StepProblem, Tab
 from ..ids import new_id
 from .engine import Browser, Session, driver_errors
 from .faults import first_line
+from .grid import shown
 from .launch import LaunchSpec
 from .lease import Lease
 from .lending import lendable
@@ -214,7 +215,7 @@ class BrowserPool:
                 browser = Browser.borrow(spec, self.lender)
             else:
                 scratch = make_scratch()
-                if self._records is not None and spec.grid is None:
+                if self._records is not None:
                     record = self._announce(self._records, scratch, spec)
                 browser = Browser.launch(spec, scratch)
         except BaseException:
@@ -260,7 +261,8 @@ class BrowserPool:
         """Record a browser before it starts, because this process may be killed while it does."""
         try:
             self._begin()
-            return records.write(Record(new_id(), _myself(), scratch, self.grace, spec, self.notebook))
+            grace = 0.0 if spec.grid else self.grace  # nobody takes that over, and others wait for the slot
+            return records.write(Record(new_id(), _myself(), scratch, grace, spec, self.notebook))
         except OSError as problem:
             drop_scratch(scratch)
             raise BrowserUnavailable(
@@ -278,6 +280,7 @@ class BrowserPool:
             browser=browser.process,
             address=browser.address,
             program=browser.program,
+            session_id=str(browser.driver.session_id) if browser.spec.grid else "",
         )
         try:
             self._kept[id(browser)] = self._records.write(found)
@@ -380,7 +383,7 @@ class BrowserPool:
             status = "degraded"
         return {
             "status": status,
-            "grid_url": spec.grid,
+            "grid_url": shown(spec.grid) if spec.grid else None,
             "pool_size": size,
             "in_use": used,
             "max_size": self.max_size,

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .grid import end_session
 from .launch import LaunchSpec
 from .processes import Process, drop_scratch, end, end_all_in
 
@@ -37,7 +38,7 @@ class User:
 class Record:
     """One browser. ``driver`` and ``browser`` are None while it starts, ``address`` is where its DevTools
     answer (host:port), ``program`` its driver, ``grace`` how many seconds it may wait for somebody when
-    its owner is gone."""
+    its owner is gone. Of a browser on a grid ``session_id`` is all there is."""
 
     id: str
     owner: Process
@@ -52,9 +53,15 @@ class Record:
     users: Mapping[str, User] = field(default_factory=dict)
     current: str = "main"
     at: float = 0.0
+    session_id: str = ""
 
     def end(self) -> None:
         """End driver and browser and take away what they left. Nothing else is touched."""
+        if self.spec.grid:
+            if self.session_id:
+                end_session(self.spec.grid, self.session_id)
+            drop_scratch(self.scratch)
+            return
         end((self.driver, self.browser))
         if self.driver is None or self.browser is None:
             end_all_in(self.scratch)  # its owner died while it started

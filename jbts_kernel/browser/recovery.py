@@ -18,6 +18,8 @@ DYING_SECONDS = 1.0
 """How long a process whose connection broke may take to end."""
 BUSY_SECONDS = 0.15
 """How long a driver may go on with a command nobody waits for before another takes its place."""
+PROMISE_SECONDS = 1.0
+"""The same where another cannot take its place, on a grid, for a script that may have ended."""
 SLICE_SECONDS = 0.45
 """The same for a look at the page, which ends by itself: see SLICE_MS in :mod:`.actionability`."""
 
@@ -32,17 +34,23 @@ def recover(browser: Browser, session: Session) -> str:
     given_up = browser.patience.abandoned_at
     if given_up is None and browser.driver_runs:
         return ""
-    if not browser.address:  # nothing but its driver reaches it
-        if not browser.answers(ALIVE_SECONDS):
-            raise BrowserGone(f"the driver has not answered for {ALIVE_SECONDS:g} s")
-        return ""
-    try:
-        browser.channel.call("Browser.getVersion", timeout=ALIVE_SECONDS)
-    except StepTimeout:
-        raise BrowserGone(f"the browser has not answered for {ALIVE_SECONDS:g} s") from None
     done = []
+    if browser.address:
+        try:
+            browser.channel.call("Browser.getVersion", timeout=ALIVE_SECONDS)
+        except StepTimeout:
+            raise BrowserGone(f"the browser has not answered for {ALIVE_SECONDS:g} s") from None
     if given_up is not None and session.unblock():
         done.append("a script of the page that blocked its tab was stopped")
+    if not browser.address:  # its driver cannot be replaced
+        waits = browser.patience.abandoned == "w3cExecuteScript" and not browser.patience.free(PROMISE_SECONDS)
+        if given_up is not None and waits and session.load_again():
+            done.append(
+                "the driver waited for a script without an end, so its page was loaded again, in another tab"
+            )
+        if not browser.answers(ALIVE_SECONDS):
+            raise BrowserGone(f"the driver has not answered for {ALIVE_SECONDS:g} s")
+        return "; ".join(done)
     busy = SLICE_SECONDS if browser.patience.abandoned == "w3cExecuteScriptAsync" else BUSY_SECONDS
     left = given_up + busy - time.monotonic() if given_up is not None else 0.0
     if not browser.driver_runs or not browser.patience.free(left):

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import pytest
 
-from jbts_kernel.browser.grid import count_slots
-from jbts_kernel.errors import StepFailed
+from jbts_kernel.browser.grid import count_slots, end_session
+from jbts_kernel.errors import Interrupted, StepFailed
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
 
 pytestmark = pytest.mark.xdist_group("grid")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def error_of(caught: pytest.ExceptionInfo[StepFailed]) -> tuple[str | None, str]:
@@ -83,6 +89,109 @@ def test_a_node_dies(hub_grid: Any, own_browser: Any) -> None:
     trial("navigate /buttons.html")
     assert "had died" in trial.last.note
     trial("click #one")
+
+
+def test_a_script_that_nobody_waits_for(standalone_grid: Any, own_browser: Any) -> None:
+    """One that blocks its tab is stopped and the page stays; for one that waits for ever the page is loaded again. The
+    browser stays either way, and its other users; no slot is lost."""
+    trial: Trial = own_browser(grid=standalone_grid.url)
+    trial("navigate /labels.html")
+    before = standalone_grid.sessions()
+    trial("cookie set who buyer")
+    trial("browser --as other")
+    trial("navigate /texts.html")
+    trial("evaluate window.kept = 7")
+    trial("use main")
+    for script, kept, said in (
+        ("while (true) {}", 7, "was stopped"),
+        ("return await new Promise(() => {})", None, "was loaded again"),
+    ):
+        trial("evaluate window.kept = 7")
+        interrupted = threading.Timer(1.0, trial.bench.interrupt)
+        interrupted.start()
+        with pytest.raises(Interrupted):
+            trial(f"evaluate {script} --timeout 60")
+        interrupted.join()
+        assert trial.row()["status"] == "aborted"
+        assert trial("evaluate window.kept") == kept
+        assert said in trial.last.note
+        assert (trial("cookie get who"), trial.js("location.pathname")) == ("buyer", "/labels.html")
+    trial("use other")
+    assert trial("evaluate window.kept") == 7
+    assert standalone_grid.sessions() == before
+
+
+def test_a_killed_kernel_frees_its_slot(standalone_grid: Any, tmp_path: Path) -> None:
+    """Nobody takes a session on a grid over, so it ends with its process, which was killed with -9."""
+    before = standalone_grid.sessions()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / ".jbts"), standalone_grid.url], cwd=ROOT, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert b"begun" in killed.stdout
+    standalone_grid.wait(lambda status: standalone_grid.sessions() == before)
+    standalone_grid.wait(lambda status: not list((tmp_path / ".jbts" / "run").glob("*-*.json")))
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from jbts_kernel.browser.launch import LaunchSpec
+from jbts_kernel.browser.pool import BrowserPool
+BrowserPool(home=pathlib.Path(sys.argv[1]), grace=600).acquire(LaunchSpec(grid=sys.argv[2]))
+print("begun", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class _Guarded(http.server.BaseHTTPRequestHandler):
+    """A grid that asks who is there."""
+
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def do_GET(self) -> None:
+        known = self.headers.get("Authorization", "")
+        self.asked.append((f"{self.command} {self.path}", known))
+        body = b'{"value": {"ready": true, "nodes": []}}'
+        self.send_response(200 if known == f"Basic {KNOWN}" else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_DELETE = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The test says what it needs to know."""
+
+
+KNOWN = base64.b64encode(b"ada:p@ss w:rd").decode()
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """Where a grid with a password answers, as host:port."""
+    _Guarded.asked.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Guarded)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_password_of_a_grid_lets_in_and_is_not_shown(guarded: str, own_browser: Any) -> None:
+    """It is sent and not repeated: not in the error, the row, the figures of health or any file."""
+    for user, words in (("", "does not let us in (401)"), ("ada:p%40ss%20w%3Ard@", "had no node that is ready")):
+        trial: Trial = own_browser(grid=f"http://{user}{guarded}/wd/hub", grid_timeout=0.1)
+        with pytest.raises(StepFailed, match=re.escape(f"the grid at http://{guarded}/wd/hub {words}")):
+            trial("navigate /labels.html")
+        assert trial.bench.pool.health(trial.bench.spec)["grid_url"] == f"http://{guarded}/wd/hub"
+        said = str(trial.bench.health()) + "".join(p.read_text() for p in trial.bench.home.rglob("*") if p.is_file())
+        assert guarded in said and "p%40ss" not in said and "p@ss" not in said
+    assert _Guarded.asked[0] == ("GET /status", "")
+    assert _Guarded.asked[-1] == ("GET /status", f"Basic {KNOWN}")
+    end_session(f"http://ada:p%40ss%20w%3Ard@{guarded}", "../a")
+    assert _Guarded.asked[-1] == ("DELETE /session/..%2Fa", f"Basic {KNOWN}")
 
 
 def status(**node: Any) -> dict[str, Any]:
