@@ -45,9 +45,7 @@ def recover(browser: Browser, session: Session) -> str:
     if not browser.address:  # its driver cannot be replaced
         waits = browser.patience.abandoned == "w3cExecuteScript" and not browser.patience.free(PROMISE_SECONDS)
         if given_up is not None and waits and session.load_again():
-            done.append(
-                "the driver waited for a script without an end, so its page was loaded again, in another tab"
-            )
+            done.append("the driver waited for a script without an end, so its page was loaded again, in another tab")
         if not browser.answers(ALIVE_SECONDS):
             raise BrowserGone(f"the driver has not answered for {ALIVE_SECONDS:g} s")
         return "; ".join(done)
