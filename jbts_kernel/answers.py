@@ -6,8 +6,11 @@ import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from . import display
 from .errors import UsageProblem
@@ -34,6 +37,22 @@ Live = Callable[[dict[str, Any]], dict[str, Any]]
 """Shows a view, given its plain twin; what to show as the twin."""
 
 _NONE = {"usage": "no AI call was made yet", "failures": "nothing failed", "flaky": "no test is flaky"}
+
+
+_SQL_PART = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | \$\$.*?\$\$ | \$\{[^{}]*\}""", re.DOTALL | re.VERBOSE
+)
+"""What a ``${name}`` may stand in, or be: a text, a name, a comment, itself."""
+
+
+def _bindable(value: Any) -> Any:
+    """A value as DuckDB takes it; what it does not know is a text."""
+    if hasattr(value, "item") and not isinstance(value, str):  # a number of numpy's
+        value = value.item()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_bindable(one) for one in value]
+    known = (str, bool, int, float, bytes, Decimal, datetime, date, time, timedelta, UUID)
+    return value if value is None or isinstance(value, known) else str(value)
 
 
 class Shown:
@@ -86,6 +105,8 @@ class Answers:
 
         def interpolate(self, text: str) -> str: ...
 
+        def value_of(self, expression: str) -> Any: ...
+
     def emit(self, bundle: Mapping[str, Any]) -> None:
         """Show a mimebundle under the cell."""
         if self.emit_bundle is not None:
@@ -128,18 +149,11 @@ class Answers:
         self, sql: str, limit: int | None = None, *, chart: Sequence[str] | None = None, arrow: bool = False
     ) -> Any:
         """Ask the results in SQL: a data frame that shows itself, or with ``arrow`` an Arrow table; without pandas
-        a :class:`Shown` of the first rows. ``${name}`` becomes a bound parameter, never SQL text. ``chart`` draws the
-        answer too: its kind and two columns."""
+        a :class:`Shown` of the first rows. ``${name}`` becomes a bound parameter, never SQL text, and so does a quoted
+        text that holds one. ``chart`` draws the answer too: its kind and two columns."""
         if limit is not None and limit < 1:
             raise UsageProblem(f"--limit takes a number from 1 on, not {limit}")
-        bound: list[Any] = []
-
-        def bind(match: re.Match[str]) -> str:
-            bound.append(self.interpolate(match.group()))
-            return "?"
-
-        statement = re.sub(r"\$\{[^{}]*\}", bind, sql)
-        parameters = bound or None
+        statement, parameters = self._bound(sql)
         if arrow:
             table = self.results.arrow(statement, parameters)
             return table.slice(0, limit) if limit else table
@@ -157,6 +171,22 @@ class Answers:
 
             self.emit(draw(chart[0], answer, chart[1], chart[2]))
         return answer
+
+    def _bound(self, sql: str) -> tuple[str, list[Any] | None]:
+        """A question with ``?`` for each value of the notebook's, and these values."""
+        bound: list[Any] = []
+
+        def bind(match: re.Match[str]) -> str:
+            found = match.group()
+            if found.startswith("${"):
+                bound.append(_bindable(self.value_of(found[2:-1].strip())))
+            elif found.startswith("'") and "${" in found:
+                bound.append(self.interpolate(found[1:-1].replace("''", "'")))
+            else:
+                return found
+            return "?"
+
+        return _SQL_PART.sub(bind, sql), bound or None
 
     def _rows(self, frame: Any, twin: display.Bundle, hidden: Sequence[str] = ()) -> display.Bundle:
         """Show rows as a view; their twin."""

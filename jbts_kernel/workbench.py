@@ -218,14 +218,17 @@ class Workbench(Users, Answers):
 
     def interpolate(self, text: str) -> str:
         """Fill in ``${name}`` from secrets and the notebook's variables."""
+        return grammar.interpolate(text, self._named, lambda: [*self.secrets.names, *self.namespace])
 
-        def lookup(name: str) -> Any:
-            try:
-                return self.secrets.get(name)
-            except KeyError:
-                return self.namespace[name]
+    def value_of(self, expression: str) -> Any:
+        """What the text inside one ``${...}`` means: a secret, or a value of the notebook as it is."""
+        return grammar.value_of(expression, self._named, lambda: [*self.secrets.names, *self.namespace])
 
-        return grammar.interpolate(text, lookup, lambda: [*self.secrets.names, *self.namespace])
+    def _named(self, name: str) -> Any:
+        try:
+            return self.secrets.get(name)
+        except KeyError:
+            return self.namespace[name]
 
     @property
     def base_url(self) -> str:

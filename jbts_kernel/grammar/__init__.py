@@ -1,7 +1,7 @@
 """Text to Step: words, signatures and values. Pure; nothing here touches a page or a file."""
 
 from .lines import HelpWanted, bind, parse, parse_arguments, render
-from .references import interpolate, references
+from .references import interpolate, references, value_of
 from .signature import (
     COMMON_ABOUT,
     Chart,
@@ -58,4 +58,5 @@ __all__ = [
     "references",
     "render",
     "tokenize",
+    "value_of",
 ]

@@ -26,36 +26,34 @@ def interpolate(text: str, lookup: Callable[[str], Any], known: Callable[[], Ite
     """
 
     def fill(match: re.Match[str]) -> str:
-        if match.group(1) is None:
-            return "${"
-        expression = match.group(1).strip()
-        name = re.match(r"[A-Za-z_]\w*", expression)
-        if name is None:
-            raise UsageProblem(
-                f"${{{expression}}} is no name; write ${{name}}, or $${{ for a literal ${{", word=expression
-            )
-        try:
-            value = lookup(name.group())
-        except KeyError:
-            near = nearest(name.group(), known(), count=3)
-            hint = f"near names: {near}" if near else f"set it first, or use %secret {name.group()}"
-            raise UsageProblem(f"${{{expression}}} is not defined; {hint}", word=expression) from None
-        position = name.end()
-        while position < len(expression):
-            access = _ACCESS.match(expression, position)
-            if access is None:
-                raise UsageProblem(
-                    f"${{{expression}}} can hold a name, .attribute, [0] and ['key'] only", word=expression
-                )
-            attribute, index, single, double = access.groups()
-            try:
-                if attribute is not None:
-                    value = value[attribute] if isinstance(value, Mapping) else getattr(value, attribute)
-                else:
-                    value = value[int(index) if index is not None else single if single is not None else double]
-            except (AttributeError, KeyError, IndexError, TypeError):
-                raise UsageProblem(f"${{{expression}}}: there is no {access.group()} there", word=expression) from None
-            position = access.end()
-        return str(value)
+        return "${" if match.group(1) is None else str(value_of(match.group(1).strip(), lookup, known))
 
     return _REFERENCE.sub(fill, text)
+
+
+def value_of(expression: str, lookup: Callable[[str], Any], known: Callable[[], Iterable[str]]) -> Any:
+    """What the text inside one ``${...}`` means, as it is. Like :func:`interpolate`."""
+    name = re.match(r"[A-Za-z_]\w*", expression)
+    if name is None:
+        raise UsageProblem(f"${{{expression}}} is no name; write ${{name}}, or $${{ for a literal ${{", word=expression)
+    try:
+        value = lookup(name.group())
+    except KeyError:
+        near = nearest(name.group(), known(), count=3)
+        hint = f"near names: {near}" if near else f"set it first, or use %secret {name.group()}"
+        raise UsageProblem(f"${{{expression}}} is not defined; {hint}", word=expression) from None
+    position = name.end()
+    while position < len(expression):
+        access = _ACCESS.match(expression, position)
+        if access is None:
+            raise UsageProblem(f"${{{expression}}} can hold a name, .attribute, [0] and ['key'] only", word=expression)
+        attribute, index, single, double = access.groups()
+        try:
+            if attribute is not None:
+                value = value[attribute] if isinstance(value, Mapping) else getattr(value, attribute)
+            else:
+                value = value[int(index) if index is not None else single if single is not None else double]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            raise UsageProblem(f"${{{expression}}}: there is no {access.group()} there", word=expression) from None
+        position = access.end()
+    return value

@@ -6,9 +6,11 @@ import base64
 import io
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import pyarrow
 import pytest
@@ -152,6 +154,28 @@ def test_values_of_the_notebook_are_bound(sit: Sit, recorded: Path) -> None:
     bench.bench.namespace["name"] = HOSTILE
     assert len(bench("query", "select * from steps where name = ${name}")) == 3
     assert bench("query --arrow", "select * from steps where name = ${name}").num_rows == 3
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("select ${n} + 1", [[3]]),
+        ("from range(9) limit ${n}", [[0], [1]]),
+        ("select * from (values ('a'), ('b')) as t(x) where x in ${names}", [["a"]]),
+        ("select ${none} is null, ${rate} / 2, ${found['count']}", [[True, 0.25, 7]]),
+        ("select '${who}', 'it''s ${who}: 100%' -- ${nobody}", [["o'brien", "it's o'brien: 100%"]]),
+        ('select /* ${nobody} */ $$\'${who}$$, \'$${n}\', "${n}" from (select 1 as "${n}")', [["'${who}", "${n}", 1]]),
+        ("select count(*) from steps where name like '%${hostile}%'", [[3]]),
+    ],
+)
+def test_values_keep_their_kind(sit: Sit, recorded: Path, question: str, found: list[list[Any]]) -> None:
+    """A number is a number and a list a list; inside a quoted text a value is part of that text, and nothing else."""
+    bench = sit()
+    bench.bench.namespace.update(
+        n=numpy.int64(2), names=("a", "c"), none=None, rate=Decimal("0.5"), found={"count": 7}, who="o'brien",
+        hostile=HOSTILE,
+    )  # fmt: skip
+    assert bench("query", question).values.tolist() == found
 
 
 def test_without_pandas_rows_are_shown(sit: Sit, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
