@@ -316,9 +316,10 @@ class ChromiumBrowser(Browser):
         return True
 
     def _given_up(self, command: str) -> None:
-        """Nobody waits for a driver command any more: end it where that disturbs nothing else."""
+        """Nobody waits for a driver command any more: end it where that disturbs nothing else. Who presses stop while
+        a press or a script leads to a page that does not come means that page, and the driver would wait for it."""
         super()._given_up(command)
-        if command in _NAVIGATIONS and self.active is not None:
+        if (command in _NAVIGATIONS or self.patience.interrupted) and self.active is not None:
             with contextlib.suppress(BrowserGone):
                 target = self._targets.get(self.active.handle)
                 if target is not None:

@@ -34,6 +34,8 @@ class Patience:
         """When a command was given up whose answer nobody has seen, by the monotonic clock."""
         self.abandoned = ""
         """The name of that command."""
+        self.interrupted = False
+        """Whether somebody stopped it, rather than its time being up."""
         self._executor._conn.connection_pool_kw["retries"] = False  # what is asked twice is done twice
         self._executor._conn.clear()
         self._executor.execute = self.execute
@@ -61,10 +63,13 @@ class Patience:
         """Send one command and wait for its answer. Raises urllib3's errors."""
         left = USUAL if self._until is None else max(LEAST, self._until - time.monotonic())
         self._executor.client_config.timeout = left
-        answered = False
+        answered = self.interrupted = False
         try:
             answer = self._execute(command, params)
             answered = True
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
         finally:
             if not answered:
                 self.abandoned_at, self.abandoned = time.monotonic(), command

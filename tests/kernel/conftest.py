@@ -156,13 +156,16 @@ def kernel(start_kernel: Callable[..., Kernel]) -> Kernel:
 
 
 class _Silent(http.server.BaseHTTPRequestHandler):
-    """A page with a button that stays disabled, and an address that never answers."""
+    """A page with a button that stays disabled and a link that leads to an address that never answers."""
 
     def do_GET(self) -> None:
         if self.path == "/hang":
             self.server.stopping.wait()  # type: ignore[attr-defined]
             return
-        body = b"<!doctype html><title>here</title><link rel=icon href=data:,><button id=off disabled>off</button>"
+        body = (
+            b"<!doctype html><title>here</title><link rel=icon href=data:,><button id=off disabled>off</button>"
+            b"<a id=away href=/hang>away</a>"
+        )
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))

@@ -106,6 +106,7 @@ SCENES = {
     "loop": "%evaluate while (true) {}",
     "promise": "%evaluate return await new Promise(() => {})",
     "click": "%click #off --timeout 60",
+    "link": "%click #away --timeout 60",
 }
 
 
@@ -121,9 +122,13 @@ def test_an_interrupt_ends_the_step_and_not_the_browser(
     for scene in SCENES.values():
         reply = kernel.run(scene, stop_on_error=False, interrupt_when=well_into_a_step(tmp_path / ".jbts"))
         assert "KeyboardInterrupt" in reply.error, scene
-        after = kernel.run("kept = %evaluate window.kept\nprint(kept, jbts.history[-2].status, jbts.last.duration_ms)")
+        after = kernel.run(
+            "kept = %evaluate window.kept\nprint(kept, jbts.history[-2].status, jbts.last.duration_ms, jbts.last.note)"
+        )
         assert after.text.split()[:2] == ["7", "aborted"], (scene, after.text, after.error)
         assert float(after.text.split()[2]) < 30_000, scene  # the steps that were interrupted had a minute
+        # a page that does not come is no longer waited for, and no driver for it
+        assert scene not in (SCENES["navigate"], SCENES["link"]) or not after.text.split()[3:], after.text
 
 
 def test_a_killed_kernel_leaves_its_browser_to_the_next(
