@@ -18,6 +18,7 @@ from ..errors import StoreProblem, UsageProblem
 ALL_ROWS = 1 << 31
 SHAPES = ("table", "csv", "json", "parquet")
 FORMATS = ("database", "parquet", "allure", "junit")
+_NO_EXPORT = (".csv", ".json", ".parquet", ".html", ".txt", ".xlsx", ".zip")
 _UNITS: Mapping[str, int] = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -115,6 +116,11 @@ def export(target: Path, shape: str | None, run_id: str | None) -> None:
     from .export import export_database, export_parquet
     from .queries import Results
 
+    if shape is None and target.suffix.lower() in _NO_EXPORT:
+        raise UsageProblem(
+            f"no export is a {target.suffix} file; name a .duckdb, an .xml (JUnit) or a folder (Parquet), or ask for"
+            f" rows: jbts query 'from steps' -f csv|json|parquet -o {target}"
+        )
     shape = shape or {".duckdb": "database", ".db": "database", ".xml": "junit"}.get(target.suffix, "parquet")
     if shape in ("database", "parquet"):
         if run_id is not None:

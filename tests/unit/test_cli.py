@@ -274,7 +274,8 @@ def test_a_file_that_cannot_be_written_is_named(jbts: Jbts, recorded: Path, tmp_
 
 
 def test_export_goes_by_the_name(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
-    """A .duckdb is a database, an .xml is JUnit, anything else a folder of Parquet; --format says otherwise."""
+    """A .duckdb is a database, an .xml is JUnit, a folder is Parquet; --format says otherwise, and a file
+    of another kind is refused."""
     log = Log(recorded)
     log.emit(Event("run.finished", {"kind": "suite", "status": "passed", "started_at": 1.0}, run_id="r"))
     log.close()
@@ -287,6 +288,9 @@ def test_export_goes_by_the_name(jbts: Jbts, recorded: Path, tmp_path: Path) -> 
     assert jbts("export", str(tmp_path / "allure"), "--format", "allure").stdout.endswith("1 execution of run r\n")
     assert (tmp_path / "allure" / "e-result.json").exists()
     assert jbts("export", str(tmp_path / "b.duckdb"), "--run", "r").returncode == 2
+    refused = jbts("export", str(tmp_path / "steps.csv"))
+    assert refused.returncode == 2 and "no export is a .csv file" in refused.stderr
+    assert f"-o {tmp_path / 'steps.csv'}" in refused.stderr and not (tmp_path / "steps.csv").exists()
 
 
 def test_ship_and_import(jbts: Jbts, recorded: Path, tmp_path: Path) -> None:
