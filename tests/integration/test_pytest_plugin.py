@@ -6,8 +6,11 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -251,3 +254,29 @@ class TestASession:
         assert again.items == failed
         assert first.items[:2] == failed and sorted(first.items) == sorted(ALL)
         assert ended.code == 1 and "1 failed in" in ended.said and "stopping after 1 failures" in ended.said
+
+
+@pytest.mark.slow
+def test_ctrl_c_winds_up(tmp_path: Path) -> None:
+    """Ctrl-C interrupts the cell that runs, runs its teardown cell, begins no other notebook, and keeps what there is
+    in a run that says how it ended."""
+    hangs = "from pathlib import Path\nimport time\nPath('begun').touch()\ntime.sleep(100)"
+    notebook(tmp_path / "a_hangs.ipynb", hangs, ("Path('torn').touch()", "teardown"))
+    notebook(tmp_path / "b_waits.ipynb", "from pathlib import Path\nPath('other').touch()")
+    (tmp_path / "pytest.ini").write_text(INI)
+    home = {"JBTS_HOME": str(tmp_path / "home"), "JBTS_BROADCASTER": "off", "JBTS_WARM": "0"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))} | home
+    words, both = [sys.executable, "-m", "pytest", "-p", "no:xdist"], subprocess.STDOUT
+    running = subprocess.Popen(
+        words, cwd=tmp_path, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=both, text=True
+    )
+    deadline, tick = time.monotonic() + 90, threading.Event()
+    while not (tmp_path / "begun").exists() and time.monotonic() < deadline and running.poll() is None:
+        tick.wait(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
+    said, _ = running.communicate(timeout=90)
+    assert running.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert (tmp_path / "torn").exists() and not (tmp_path / "other").exists()
+    results = Results(tmp_path / "home")
+    assert results.rows("select test_name, status from executions").rows == (("a_hangs", "aborted"),)
+    assert results.rows("select status, ended_at is not null from runs").rows == (("aborted", True),)
