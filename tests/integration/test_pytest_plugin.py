@@ -257,6 +257,24 @@ class TestASession:
 
 
 @pytest.mark.slow
+def test_a_suite_s_own_limits_and_browsers(tmp_path: Path) -> None:
+    """What suite.toml says of time and browsers holds under pytest, too, for its folder, until the command line says
+    otherwise."""
+    notebook(tmp_path / "shop" / "waits.ipynb", "import time; time.sleep(2)")
+    notebook(tmp_path / "tools" / "adds.ipynb", "1 + 1")
+    (tmp_path / "shop" / "suite.toml").write_text('[run]\nbrowser = "Chromium"\ncell_timeout = 1\n')
+    (tmp_path / "pytest.ini").write_text(INI)
+    ran, named, longer = each(tmp_path, "-q", "--collect-only -q --jbts-browser edge", "-q shop --jbts-cell-timeout 9")
+    assert "FAILED shop/waits.ipynb::waits[chromium] - cell 1 was still running after 1 s" in ran.said, ran.said
+    assert "1 failed, 1 passed" in ran.said
+    assert named.items == ["shop/waits.ipynb::waits[edge]", "tools/adds.ipynb::adds[edge]"]
+    assert longer.code == 0, longer.said
+    (tmp_path / "shop" / "suite.toml").write_text('[run]\nbrowser = "opera"\n')
+    (refused,) = each(tmp_path, "--collect-only -q shop")
+    assert refused.code == 2 and "opera" in refused.said and "Traceback" not in refused.said
+
+
+@pytest.mark.slow
 def test_ctrl_c_winds_up(tmp_path: Path) -> None:
     """Ctrl-C interrupts the cell that runs, runs its teardown cell, begins no other notebook, and keeps what there is
     in a run that says how it ended."""
