@@ -77,9 +77,13 @@ def test_a_picture_that_is_late_comes(lab: Server, tester: Tester, shop: Shop) -
     tester.go(f"{shop.url}/")
 
 
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].map((one) => one.innerText)"
+
+
 def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> None:
-    """Pointing offers what to do; what is done on the picture is recorded, a password as a secret, a drag and the way
-    into a frame; what changed is offered; a step of the timeline tells its story, and everything fits 400 pixels."""
+    """Pointing offers what to do, and writes it without running it where Run is off; what is done on the picture is
+    recorded, a password as a secret, a drag and the way into a frame; what changed is offered; a step of the timeline
+    tells its story, and everything fits 400 pixels."""
     lamp, box = tester.measure(f"{shop.url}/tools/drag", "#item-lamp", "#drop")
     email, password, button = tester.measure(f"{shop.url}/signin", "[type=email]", "[type=password]", "form button")
     tester.open("recorded.ipynb", "%workbench", "%dashboard")
@@ -90,10 +94,16 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     tester.picture("point")
     tester.choose("expect visible")
     tester.shown("%expect testid=email visible")
+    tester.page.untick('.jbts-panel >> label="Run"')
+    tester.point(password)
+    tester.choose("expect visible")
+    tester.shown("%expect testid=password visible")
+    tester.page.tick('.jbts-panel >> label="Run"')
     tester.point(email)
     tester.choose("type")
     tester.page.type(".jbp-asked input", "ada@example.com", enter=True)
     tester.shown("%type testid=email ada@example.com")
+    assert tester.page.evaluate(PROMPTS)[-3:] == ["[3]:", "[ ]:", "[4]:"]
     tester.press("Drive")
     tester.point(password)
     tester.fill("copper-pine")
