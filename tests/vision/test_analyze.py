@@ -230,6 +230,15 @@ def test_contrast_on_a_picture(trial: Any) -> None:
     assert [(f.locator, f.source) for f in found] == [("#pale", "pixels")]
 
 
+def test_a_page_of_one_colour(trial: Any) -> None:
+    """A page that has text of which nothing is painted is found; one with little on it is not."""
+    text = "<main><h1>Order 7</h1><p>Total: 5 dollars</p></main>"
+    trial.open(f"<style>html {{ background: #fff }} main {{ color: #fff }}</style>{text}")
+    assert "blank-picture" in {f.rule for f in trial("analyze").findings}
+    trial.open("<p style='font-size: 10px'>.</p>")
+    assert "blank-picture" not in {f.rule for f in trial("analyze").findings}
+
+
 def test_settling(trial: Any) -> None:
     """A skeleton that ends is waited for, and one that does not is found."""
     busy = "<p id='s' aria-busy='true' style='width: 99px; height: 9px'>.</p>"
