@@ -122,11 +122,15 @@ def _asked_triage(
 
     q = work.question(failed, first, closest, html, bench.secrets.mask)
     picture = bench.home / failed.screenshot.path if failed.screenshot is not None else None
-    if asked.may_see and picture is not None and picture.is_file():  # it may have been pruned
+    seeing = q
+    if picture is not None and picture.is_file() and (asked.may_see or asked.mode == "replay"):  # it may be pruned
         from ..vision.images import prepare
 
-        q = replace(q, tiles=prepare(picture.read_bytes(), webp=asked.official)[:1])
-    reply = _reply(bench, asked, q, "triage", failed)
+        seeing = replace(q, tiles=prepare(picture.read_bytes(), webp=asked.official)[:1])
+    reply = _reply(bench, asked, seeing, "triage", failed)
+    if reply.status == "replay_miss" and seeing.tiles:  # it may have been recorded where no picture was allowed
+        blind = _reply(bench, asked, q, "triage", failed)
+        reply = blind if blind.status == "ok" else reply
     found = None
     if reply.status == "ok":
         try:

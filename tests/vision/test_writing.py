@@ -302,6 +302,25 @@ def test_a_repair_reaches_no_further(trial: Any, model: Any, say: Any, offered: 
     assert trial("triage").after is None and offered == []
 
 
+@pytest.mark.parametrize("upload", [["127.0.0.1"], []], ids=["seen", "unseen"])
+def test_an_explanation_is_replayed(trial: Any, model: Any, say: Any, upload: list[str]) -> None:
+    """What was explained once is explained again from what was kept, though the step took another time to fail, whether
+    the picture was sent then or not, and although none may be sent now."""
+    with_model(trial, model)
+    settings = trial.bench.settings
+    settings.screenshots, settings.vision_upload, settings.vision_mode = "always", upload, "record"
+    said = {"cause": "It was renamed.", "category": "test_out_of_date", "evidence": "e", "repaired_step": None}
+    model.says = [say(text=json.dumps(said))]
+    trial.open(FORM)
+    trial.fails("expect h1 text Paid --timeout 0.3", "ExpectationFailed", status="failed")
+    assert trial("triage").cause == "It was renamed."
+    settings.vision_mode, settings.vision_upload = "replay", []
+    trial.js("setTimeout(() => { const ends = Date.now() + 400; while (Date.now() < ends); }, 100)")
+    trial.fails("expect h1 text Paid --timeout 0.3", "ExpectationFailed", status="failed")
+    assert trial("triage").cause == "It was renamed." and len(model.seen) == 1
+    assert [row["status"] for row in trial.rows("analysis")] == ["ok", "ok"]
+
+
 @pytest.mark.parametrize("line", ["analyze", 'generate "x"', "triage"])
 def test_what_is_interrupted_has_its_row(trial: Any, model: Any, say: Any, line: str) -> None:
     """Ctrl-C while a model is asked ends the asking, whatever it was for, and what went out is on record."""
