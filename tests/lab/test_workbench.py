@@ -131,7 +131,10 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     assert tester.page.evaluate(f"{narrow}.scrollWidth <= {narrow}.clientWidth")
     tester.picture("narrow")
     tester.save()
-    assert "copper-pine" not in (lab.notebooks / "recorded.ipynb").read_text()
+    saved = (lab.notebooks / "recorded.ipynb").read_text()
+    assert "copper-pine" not in saved
+    kept = json.dumps(json.loads(saved)["cells"][0]["outputs"])  # the panel's cell, for when its kernel is gone
+    assert "testid=welcome" in kept and "data:image/webp" in kept
     tester.run_cell(1)
     tester.page.expect(".jp-Notebook .jp-Cell >> nth=1", "contains", "Pass rate")
     tester.page.scroll(".jp-Notebook .jp-Cell >> nth=1")
