@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import click
 
 from . import __version__
-from .errors import BrowserUnavailable, ConfigProblem, HubProblem, JBTSError, UsageProblem
+from .errors import INFRASTRUCTURE as NOT_THERE
+from .errors import BrowserUnavailable, ConfigProblem, HubProblem, JBTSError, StepFailed, UsageProblem
 from .grammar import nearest, printable
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def exit_code(error: JBTSError) -> int:
     """What the process ends with for an error nobody handled."""
     if isinstance(error, (UsageProblem, ConfigProblem)):
         return USAGE
-    if isinstance(error, (BrowserUnavailable, HubProblem)):
+    cause = error.result.error_type if isinstance(error, StepFailed) else None
+    if isinstance(error, (BrowserUnavailable, HubProblem)) or cause in NOT_THERE:
         return INFRASTRUCTURE
     return FAILURES
 

@@ -78,11 +78,16 @@ class View(anywidget.AnyWidget):
             self.tell(problem.message)
 
     def bundle(self) -> display.Bundle:
-        """The view as an output; it says nothing where it cannot live, since its twin stands below."""
-        made = self._repr_mimebundle_()
-        live = made[0] if isinstance(made, tuple) else made
-        assert live is not None
-        return {VIEW_MIME: live[VIEW_MIME], "text/plain": ""}
+        """The view as an output."""
+        return output_of(self)
+
+
+def output_of(widget: anywidget.AnyWidget) -> display.Bundle:
+    """A widget as an output; it says nothing where it cannot live, since its twin stands below."""
+    made = widget._repr_mimebundle_()
+    live = made[0] if isinstance(made, tuple) else made
+    assert live is not None
+    return {VIEW_MIME: live[VIEW_MIME], "text/plain": ""}
 
 
 def heard_where_it_was_sent(comm: Any) -> None:
@@ -130,4 +135,9 @@ Emit = Callable[[display.Bundle], None]
 def with_twin(view: View, twin: display.Bundle, emit: Emit) -> display.Bundle:
     """Show a view; its twin, to be shown after it."""
     emit(view.bundle())
-    return {**twin, "text/html": f'<div class="jbts-twin"></div>{twin["text/html"]}'}
+    return as_twin(twin)
+
+
+def as_twin(bundle: display.Bundle) -> display.Bundle:
+    """An output that is hidden as long as the view before it lives."""
+    return {**bundle, "text/html": f'<div class="jbts-twin"></div>{bundle["text/html"]}'}

@@ -1,8 +1,8 @@
 """The live panel: the page as it is, what can be done on it, and the steps that led there, while they run.
 
 A live layer only: everything it shows is in the cards and the store as well, and the cell that made it keeps a
-plain picture of its own for when no kernel is there. It talks in messages, never in synced state, so nothing of a
-page is saved with the notebook.
+plain picture of it for when no kernel is there, which grows with the steps. It talks in messages, never in synced
+state, so nothing of a page is saved as a widget.
 
 Its messages arrive on a thread of their own, also while a cell runs. Looking (hovering, pictures, surveys) happens
 there, under the workbench's lock and without a record. Acting happens on the main thread, between cells, by running
@@ -35,9 +35,9 @@ from .lab import Lab
 from .models import StepResult
 from .pipeline import glance
 from .pointing import PRESSES, Offer, act, drag, frame_choices, offers, page_offers, secret_name
-from .still_panel import KEPT, small, test_name, twin
+from .still_panel import KEPT, StillPanel, small, test_name
 from .suggestions import suggestions
-from .view import heard_where_it_was_sent
+from .view import heard_where_it_was_sent, output_of
 
 if TYPE_CHECKING:
     from .browser.engine import Session
@@ -47,6 +47,8 @@ PICTURES_KEPT = 40
 """Small pictures sent to a front end that opens the panel."""
 BUSY_SECONDS = 0.25
 """How long a look waits for a step to end before it says that one runs."""
+GROWS_AFTER = 0.5
+"""Seconds from a step until the plain picture has it."""
 QUALITY = 78
 SIZES = ("1280x800", "1920x1080", "1024x768", "768x1024", "390x844")
 """Viewports to choose from."""
@@ -71,7 +73,8 @@ class LivePanel(anywidget.AnyWidget):
         self._looked = False
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
-        self._twin = twin(test_name(bench), list(bench.history), bench.home)
+        self.still: StillPanel | None = None
+        self._growing = False
         self.on_msg(self._hear)
 
     # ---- what a step tells ------------------------------------------------------------------------
@@ -84,6 +87,17 @@ class LivePanel(anywidget.AnyWidget):
         self._looked = False
         picture = [result.thumbnail] if result.thumbnail else None
         self.send({"is": "step", "test": test, "step": _entry(result)}, picture)
+        if self.still is not None and self._loop is not None:
+            self.still.add(result, test)
+            if not self._growing:
+                self._growing = True
+                self._loop.call_later(GROWS_AFTER, self._grow)
+
+    def _grow(self) -> None:
+        """Draw the plain picture below, between cells: nobody sees it now, so many steps are one drawing."""
+        self._growing = False
+        if self.still is not None:
+            self.still.draw()
 
     def light(self, boxes: Sequence[Mapping[str, float]]) -> None:
         """Outline elements on the picture, those that a completion offers."""
@@ -465,11 +479,9 @@ class LivePanel(anywidget.AnyWidget):
     def _save(self, content: dict[str, Any]) -> None:
         self._lab.save()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        made = super()._repr_mimebundle_(**kwargs)
-        bundle = dict(made[0] if isinstance(made, tuple) else made or {})
-        bundle |= {"text/html": self._twin["text/html"], "text/plain": self._twin["text/plain"]}
-        return (bundle, made[1]) if isinstance(made, tuple) else bundle
+    def bundle(self) -> display.Bundle:
+        """The panel as an output; its plain picture stands below."""
+        return output_of(self)
 
 
 _ASKED: Mapping[str, Callable[[LivePanel, dict[str, Any]], None]] = {

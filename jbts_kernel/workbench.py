@@ -319,9 +319,11 @@ class Workbench(Users, Answers):
         return self._results
 
     def spent(self) -> tuple[float, int]:
-        """What models have used in this run or today, whichever is more: dollars and tokens."""
+        """What models have used in this run or today, whichever is more: dollars and tokens. A day begins at midnight
+        UTC, as in ``ai_usage_daily``, wherever the machine is."""
         run_id = self.recorder.run_id or ""
-        used = "coalesce(sum({0}) FILTER (run_id = ?), 0), coalesce(sum({0}) FILTER (created_at >= today()), 0)"
+        today = "date_trunc('day', make_timestamp(epoch_us(now())))"
+        used = f"coalesce(sum({{0}}) FILTER (run_id = ?), 0), coalesce(sum({{0}}) FILTER (created_at >= {today}), 0)"
         tokens = "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"
         sql = f"SELECT {used.format('cost_usd')}, {used.format(tokens)} FROM analyses WHERE NOT cache_hit"  # noqa: S608
         row = self.results.rows(sql, [run_id, run_id]).rows[0]

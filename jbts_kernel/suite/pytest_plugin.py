@@ -39,10 +39,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     "notebook; can be given several times")  # fmt: skip
     group.addoption("--jbts-browser", action="append", default=[], metavar="B", help="run every notebook in this "
                     "browser; can be given several times")  # fmt: skip
-    group.addoption("--jbts-timeout", type=float, default=0.0, metavar="S", help="seconds for each notebook; 0 is no "
+    group.addoption("--jbts-timeout", type=float, metavar="S", help="seconds for each notebook; 0 is no "
                     "limit")  # fmt: skip
-    group.addoption("--jbts-cell-timeout", type=float, default=CELL_TIMEOUT, metavar="S", help="seconds for each "
-                    "cell; 0 is no limit [%(default)g]")  # fmt: skip
+    group.addoption("--jbts-cell-timeout", type=float, metavar="S", help="seconds for each cell; 0 is no limit "
+                    f"[{CELL_TIMEOUT:g}]")  # fmt: skip
     group.addoption("--jbts-report", type=Path, metavar="DIR", help="write the HTML report of the run into this "
                     "folder")  # fmt: skip
     group.addoption("--jbts-update-baselines", action="store_true", help="snapshots that differ, or have no baseline "
@@ -106,10 +106,10 @@ class NotebookFile(pytest.File):
                 self.path,
                 folder=session.folder,
                 settings=settings,
-                browsers=session.browsers,
+                browsers=session.browsers_for(settings),
                 given=tuple(session.parameters),
             )
-        except UsageProblem as problem:
+        except JBTSError as problem:
             raise self.CollectError(str(problem)) from None
         quarantine = settings.quarantined(self.path)
         for case in cases:

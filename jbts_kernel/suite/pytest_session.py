@@ -22,6 +22,7 @@ import pytest
 
 from ..errors import JBTSError
 from ..grammar import printable
+from . import CELL_TIMEOUT
 
 if TYPE_CHECKING:
     from .account import Account
@@ -53,7 +54,7 @@ class Session:
         self._settings: dict[Path, SuiteSettings] = {}
         self._account: Account | None = None
         self._stack = ExitStack()
-        self._attempt: Callable[[Case, int], Attempt] | None = None
+        self._attempt: Callable[..., Attempt] | None = None
 
     @cached_property
     def home(self) -> Path:
@@ -78,14 +79,31 @@ class Session:
                 from .parametrize import parameter
 
                 self.parameters = dict(parameter(text) for text in told)
-            if browsers:
-                from ..browser.launch import check_browser
-                from ..config import JBTS
-
-                grid = JBTS(environ=self.environ).grid
-                self.browsers = tuple(dict.fromkeys(check_browser(name, grid) for name in browsers))
+            self.browsers = self._checked(browsers)
         except JBTSError as problem:
             raise pytest.UsageError(str(problem)) from None
+
+    def _checked(self, browsers: Sequence[str]) -> Sequence[str]:
+        """These browsers, by their names. Raises JBTSError where one cannot be had."""
+        if not browsers:
+            return ()
+        from ..browser.launch import check_browser
+        from ..config import JBTS
+
+        grid = JBTS(environ=self.environ).grid
+        return tuple(dict.fromkeys(check_browser(name, grid) for name in browsers))
+
+    def browsers_for(self, settings: SuiteSettings) -> Sequence[str]:
+        """The browsers to run a notebook in: those of the command line, or of its ``suite.toml``. Raises JBTSError."""
+        return self.browsers or self._checked(settings.run.browser)
+
+    def limits(self, folder: Path) -> tuple[float | None, float | None]:
+        """Seconds for a notebook in a folder and for each of its cells, from the command line or its ``suite.toml``."""
+        usual, told = self.settings(folder).run, self.config.getoption
+        usual_cell = CELL_TIMEOUT if usual.cell_timeout is None else usual.cell_timeout
+        both = (told("--jbts-timeout"), usual.timeout), (told("--jbts-cell-timeout"), usual_cell)
+        notebook, cell = ((usual if given is None else given) or None for given, usual in both)
+        return notebook, cell
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -106,12 +124,10 @@ class Session:
                         self.run_id,
                         folder=self.folder,
                         parameters=self.parameters,
-                        timeout=self.config.getoption("--jbts-timeout"),
-                        cell_timeout=self.config.getoption("--jbts-cell-timeout"),
                         environ=self.environ,
                     )
                 )
-            return self._attempt(case, number)
+            return self._attempt(case, number, self.limits(case.path.parent))
 
     def begin(self) -> None:
         """Open the account of the run, where this process keeps it and has not."""

@@ -154,9 +154,10 @@ def one_by_one(
     environ: Mapping[str, str] | None = None,
     interruption: Interruption | None = None,
     warmth: Warmth | None = None,
-) -> Iterator[Callable[[Case, int], Attempt]]:
+) -> Iterator[Callable[..., Attempt]]:
     """For whoever decides elsewhere which notebook comes next and whether it is tried again, as pytest and the
-    workers of a cluster do: a function that runs one attempt at a case, exactly as :func:`run` does.
+    workers of a cluster do: a function that runs one attempt at a case, exactly as :func:`run` does. It is given the
+    case, the attempt's number and, where they are others than the run's, the limits for notebook and cell.
 
     The run itself is the caller's: :class:`.account.Account`. Without ``interruption`` Ctrl-C winds the notebook up,
     teardown cells included, and raises KeyboardInterrupt then. What is warm is the caller's, too, if given.
@@ -171,7 +172,9 @@ def one_by_one(
     attempts.environ = environ
     attempts.folder_of_run.mkdir(parents=True, exist_ok=True)
 
-    def attempt(case: Case, number: int) -> Attempt:
+    def attempt(case: Case, number: int, limits: tuple[float | None, float | None] | None = None) -> Attempt:
+        if limits is not None:
+            attempts.timeout, attempts.cell_timeout = limits
         if interruption is not None:
             return attempts.attempt(case, number)
         with asked.on_signals():

@@ -286,20 +286,23 @@ def dashboard(bench: Workbench, *, days: int = 14) -> Any:
 
 
 @command("workbench")
-def workbench(bench: Workbench) -> Any:
+def workbench(bench: Workbench) -> None:
     """Open the live panel: point at the page and the step writes itself; the steps so far, and what to expect next.
 
-    In JupyterLab it is live and writes cells; where nobody looks on, it is a strip of the steps that were run.
+    In JupyterLab it is live and writes cells; where nobody looks on, and once the kernel is gone, it is a strip of the
+    steps that were run.
     """
-    if not bench.attended:
-        from ..still_panel import StillPanel
+    from ..still_panel import StillPanel
 
+    if not bench.attended:
         bench.panel = StillPanel(bench)
-        return None
+        return
     from ..widgets import LivePanel
 
-    bench.panel = LivePanel(bench)
-    return bench.panel
+    live = LivePanel(bench)
+    bench.emit(live.bundle())
+    live.still = StillPanel(bench)
+    bench.panel = live
 
 
 @command("events")

@@ -12,7 +12,7 @@ from ..browser.faults import translate
 from ..browser.locators import as_json
 from ..errors import JBTSError, StepProblem, UsageProblem
 from ..grammar import Path, Rest, clip, parse
-from ..models import ConsoleMessage, NetworkRequest, StepResult
+from ..models import ConsoleMessage, NetworkRequest, Step, StepResult
 from .registry import VERBS, command
 from .vision import run_script
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from ..vision.generate import Line
     from ..vision.server import Server
     from ..vision.triage import Triage
+    from ..vision.wire import Question, Reply
     from ..workbench import Workbench
+
+
+FAR = frozenset(("navigate", "evaluate", "request", "upload", "custom", "cookie", "storage"))
+"""Types of steps that no other step is repaired into."""
 
 
 class OpenPage:
@@ -114,15 +119,18 @@ def _asked_triage(
     from ..vision import analyst
     from ..vision import triage as work
     from ..vision.answer import BadAnswer
-    from ..vision.usage import Spent
 
     q = work.question(failed, first, closest, html, bench.secrets.mask)
-    if asked.may_see and failed.screenshot is not None:
+    picture = bench.home / failed.screenshot.path if failed.screenshot is not None else None
+    seeing = q
+    if picture is not None and picture.is_file() and (asked.may_see or asked.mode == "replay"):  # it may be pruned
         from ..vision.images import prepare
 
-        png = (bench.home / failed.screenshot.path).read_bytes()
-        q = replace(q, tiles=prepare(png, webp=asked.official)[:1])
-    reply = analyst.ask(asked, q, lambda: Spent(*bench.spent()))
+        seeing = replace(q, tiles=prepare(picture.read_bytes(), webp=asked.official)[:1])
+    reply = _reply(bench, asked, seeing, "triage", failed)
+    if reply.status == "replay_miss" and seeing.tiles:  # it may have been recorded where no picture was allowed
+        blind = _reply(bench, asked, q, "triage", failed)
+        reply = blind if blind.status == "ok" else reply
     found = None
     if reply.status == "ok":
         try:
@@ -133,6 +141,20 @@ def _asked_triage(
     analysis = analyst.analysis(asked, "triage", reply, **more)
     bench.recorder.analysis(analysis, failed)
     return replace(found or first, analysis=analysis)
+
+
+def _reply(bench: Workbench, asked: Server, q: Question, kind: str, of: StepResult | None = None) -> Reply:
+    """The model's answer. Whoever does not wait for it leaves a row all the same. Raises KeyboardInterrupt."""
+    from ..vision import analyst
+    from ..vision.usage import Spent
+
+    try:
+        return analyst.ask(asked, q, lambda: Spent(*bench.spent()))
+    except KeyboardInterrupt as interrupt:
+        so_far = getattr(interrupt, "reply", None)
+        if so_far is not None:  # nothing was asked where it came before
+            bench.recorder.analysis(analyst.analysis(asked, kind, so_far), of)
+        raise
 
 
 def _offline(bench: Workbench, kind: str, summary: str, of: StepResult | None = None) -> Any:
@@ -154,11 +176,17 @@ def _checked(found: Triage, page: OpenPage | None) -> Triage:
             check(**step.arguments)
     except UsageProblem:
         return replace(found, after=None)
-    if VERBS[step.verb].command or found.after == found.before:
+    if VERBS[step.verb].command or found.after == found.before or _reaches_further(step, found.before):
         return replace(found, after=None)
     name = next((p.name for p in VERBS[step.verb].parameters if p.kind == "locator"), None)
     locator = str(step.arguments.get(name, "")) if name else ""
     return replace(found, verified=bool(locator and page is not None and page.alone(locator)))
+
+
+def _reaches_further(step: Step, before: str) -> bool:
+    """Whether a proposal runs a script, opens an address or touches files where the step that failed did not: the
+    page that the model was shown may have asked for that."""
+    return VERBS[step.verb].step_type in FAR and before.split(maxsplit=1)[:1] != [step.verb]
 
 
 def _show_triage(bench: Workbench, found: Triage) -> None:
@@ -205,9 +233,13 @@ def generate(
     """
     from ..vision.generate import lines, opening
     from ..vision.looking import ask, settle
+    from ..vision.notebook import check, write
 
     if not requirement.strip():
         raise UsageProblem('%generate needs a sentence: %generate "a customer can order a tray" --url /')
+    place = _place(bench, into) if into is not None else None
+    if place is not None:
+        check(place)  # before a model is paid for what cannot be kept
     if url is not None:
         bench.run(parse(f"navigate {_quoted(url)}", VERBS))
     page = OpenPage(bench.session, bench.settings.testid_attribute)
@@ -224,10 +256,8 @@ def generate(
     ]
     test_case_id = bench.recorder.test_case(case, requirement, by)
     texts = [opening(case), *(line.text for line in written if not line.left_out)]
-    if into is not None:
-        from ..vision.notebook import write
-
-        write(_place(bench, into), case, texts, str(seen["url"]))
+    if place is not None:
+        write(place, case, texts, str(seen["url"]))
     else:
         bench.offer("\n".join(f"%{text}" for text in [*texts, "endtest"]))
     _preview(bench, case, written, by, into)
@@ -260,13 +290,12 @@ def _case(bench: Workbench, asked: Server, requirement: str, seen: dict[str, Any
     """The test case and the model that wrote it; a skeleton, and None, where none did."""
     from ..vision import analyst
     from ..vision.generate import BadAnswer, question, read, skeleton
-    from ..vision.usage import Spent
 
     if not asked.asks:
         case = skeleton(requirement, seen)
         _offline(bench, "generate", f"a skeleton of {len(case['steps'])} steps, no model is configured")
         return case, None
-    reply = analyst.ask(asked, question(requirement, seen, bench.secrets.mask), lambda: Spent(*bench.spent()))
+    reply = _reply(bench, asked, question(requirement, seen, bench.secrets.mask), "generate")
     case = {}
     if reply.status == "ok":
         try:

@@ -187,6 +187,9 @@ def _line(
     if not where:
         return Line(step, "", "it names no element")
     if kind == "click":
+        leads = str(known.get(str(selector), {}).get("href") or "")
+        if leads.startswith(("http://", "https://")) and _origin(leads) != _origin(url) and not foreign:
+            return Line(step, "", f"it leads to {clip(leads)}, another site; --allow-foreign lets it in")
         return _with_options(Line(step, f"click {where}", doubt=doubt))
     private = known.get(str(selector), {}).get("type") == "password"
     text = f"type {where} {literal(str(given or ''))}{' --secret' if private else ''}"

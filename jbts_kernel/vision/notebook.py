@@ -10,13 +10,20 @@ from urllib.parse import urlsplit
 from ..errors import UsageProblem
 
 
+def check(place: Path) -> None:
+    """Whether a notebook can be written there, before anything is asked for it. Raises :class:`UsageProblem`."""
+    if place.suffix != ".ipynb":
+        raise UsageProblem(f"{place.name} is no notebook; name it like {place.stem}.ipynb")
+    if place.exists():
+        raise UsageProblem(f"{place} exists already; name another file")
+
+
 def write(place: Path, case: Mapping[str, Any], lines: Sequence[str], url: str) -> None:
     """Write the notebook: parameters, setup, and a cell for each line. Raises :class:`UsageProblem` where it
     cannot be written, or would replace a file."""
     from nbformat import v4, writes
 
-    if place.suffix != ".ipynb":
-        raise UsageProblem(f"{place.name} is no notebook; name it like {place.stem}.ipynb")
+    check(place)
     parts = urlsplit(url)
     parameters = v4.new_code_cell(f'base_url = "{parts.scheme}://{parts.netloc}"', metadata={"tags": ["parameters"]})
     cells = [v4.new_markdown_cell(f"# {case['name']}\n\n{case['description']}".strip()), parameters]

@@ -136,7 +136,8 @@ def _work(server: Server, path: str, body: dict[str, Any], call: _Call, seconds:
 
     def after(response: Any) -> None:
         response.read()
-        call.last_status, call.body = response.status_code, response.text[:TEXT_LIMIT]
+        said = response.text.replace(server.key, "***") if server.key else response.text  # some servers repeat it
+        call.last_status, call.body = response.status_code, said[:TEXT_LIMIT]
         if response.status_code == 429 and "insufficient_quota" in call.body:
             response.headers["x-should-retry"] = "false"
 

@@ -349,6 +349,20 @@ FRAMES = """
 """
 
 
+def test_tabs_are_chosen(trial: Trial, panel: Panel) -> None:
+    """Where there are several tabs the panel says in which one steps run; choosing another is a line like any other."""
+    trial.open("<h1>First</h1>", title="first")
+    assert panel.ask("refresh")["places"]["tabs"] == ""
+    trial("tab new")
+    trial.open("<h1>Second</h1>", title="second")
+    assert panel.ask("refresh")["places"]["tabs"] == "tab 1: second"
+    entries = panel.ask("tabs")["list"]["entries"]
+    assert [(one["text"], one["here"]) for one in entries] == [("first", False), ("second", True)]
+    said = panel.ask(**entries[0]["ask"], record=True)
+    assert said["wrote"]["line"] == "%tab 0" and said["step"]["step"]["status"] == "passed"
+    assert panel.ask("refresh")["places"]["tabs"] == "tab 0: first"
+
+
 def test_frames_are_entered_and_left(trial: Trial, panel: Panel) -> None:
     """The frames of the tab are listed, those in others below them and those of other sites too, each with the lines
     that go there from where the steps run; what can be seen by nobody is not, and looking leaves no trace."""

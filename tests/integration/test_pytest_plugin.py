@@ -6,8 +6,11 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -251,3 +254,47 @@ class TestASession:
         assert again.items == failed
         assert first.items[:2] == failed and sorted(first.items) == sorted(ALL)
         assert ended.code == 1 and "1 failed in" in ended.said and "stopping after 1 failures" in ended.said
+
+
+@pytest.mark.slow
+def test_a_suite_s_own_limits_and_browsers(tmp_path: Path) -> None:
+    """What suite.toml says of time and browsers holds under pytest, too, for its folder, until the command line says
+    otherwise."""
+    notebook(tmp_path / "shop" / "waits.ipynb", "import time; time.sleep(2)")
+    notebook(tmp_path / "tools" / "adds.ipynb", "1 + 1")
+    (tmp_path / "shop" / "suite.toml").write_text('[run]\nbrowser = "Chromium"\ncell_timeout = 1\n')
+    (tmp_path / "pytest.ini").write_text(INI)
+    ran, named, longer = each(tmp_path, "-q", "--collect-only -q --jbts-browser edge", "-q shop --jbts-cell-timeout 9")
+    assert "FAILED shop/waits.ipynb::waits[chromium] - cell 1 was still running after 1 s" in ran.said, ran.said
+    assert "1 failed, 1 passed" in ran.said
+    assert named.items == ["shop/waits.ipynb::waits[edge]", "tools/adds.ipynb::adds[edge]"]
+    assert longer.code == 0, longer.said
+    (tmp_path / "shop" / "suite.toml").write_text('[run]\nbrowser = "opera"\n')
+    (refused,) = each(tmp_path, "--collect-only -q shop")
+    assert refused.code == 2 and "opera" in refused.said and "Traceback" not in refused.said
+
+
+@pytest.mark.slow
+def test_ctrl_c_winds_up(tmp_path: Path) -> None:
+    """Ctrl-C interrupts the cell that runs, runs its teardown cell, begins no other notebook, and keeps what there is
+    in a run that says how it ended."""
+    hangs = "from pathlib import Path\nimport time\nPath('begun').touch()\ntime.sleep(100)"
+    notebook(tmp_path / "a_hangs.ipynb", hangs, ("Path('torn').touch()", "teardown"))
+    notebook(tmp_path / "b_waits.ipynb", "from pathlib import Path\nPath('other').touch()")
+    (tmp_path / "pytest.ini").write_text(INI)
+    home = {"JBTS_HOME": str(tmp_path / "home"), "JBTS_BROADCASTER": "off", "JBTS_WARM": "0"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))} | home
+    words, both = [sys.executable, "-m", "pytest", "-p", "no:xdist"], subprocess.STDOUT
+    running = subprocess.Popen(
+        words, cwd=tmp_path, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=both, text=True
+    )
+    deadline, tick = time.monotonic() + 90, threading.Event()
+    while not (tmp_path / "begun").exists() and time.monotonic() < deadline and running.poll() is None:
+        tick.wait(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
+    said, _ = running.communicate(timeout=90)
+    assert running.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert (tmp_path / "torn").exists() and not (tmp_path / "other").exists()
+    results = Results(tmp_path / "home")
+    assert results.rows("select test_name, status from executions").rows == (("a_hangs", "aborted"),)
+    assert results.rows("select status, ended_at is not null from runs").rows == (("aborted", True),)

@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kernel, pytest.mark.browser]
 
 
-def test_the_panel_for_a_person(kernel: Kernel) -> None:
-    """A widget, with a plain twin in the same output that runs nothing."""
-    (shown,) = kernel.run("%workbench").bundles
-    assert "application/vnd.jupyter.widget-view+json" in shown
-    assert "no test is open" in shown["text/html"] and "<script" not in shown["text/html"]
+TWIN = '<div class="jbts-twin">'
+
+
+def test_the_panel_for_a_person(kernel: Kernel, silent: str) -> None:
+    """A widget that says nothing by itself, and below it a plain twin that runs nothing and grows with the steps."""
+    live, still = kernel.run("%workbench").bundles
+    assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"} and live["text/plain"] == ""
+    assert "no test is open" in still["text/html"] and TWIN in still["text/html"]
+    said = kernel.run(f"%navigate {silent}\nimport asyncio; await asyncio.sleep(1)").bundles
+    grown = [one["text/html"] for one in said if TWIN in one.get("text/html", "")]
+    assert len(grown) == 1 and f"navigate</span> <code>{silent}" in grown[0] and "data:image/webp;base64," in grown[0]
+    assert "<script" not in grown[0] + still["text/html"]
 
 
 def test_the_panel_where_nobody_looks_on(start_kernel: Callable[..., Kernel], silent: str) -> None:

@@ -26,6 +26,7 @@ BROKEN = (
     "\n%analyze"
 )
 CHOSEN = "[...document.querySelectorAll('.jbts-find input')].findIndex((one) => one.checked)"
+TWINS = "[...document.querySelectorAll('.jp-OutputArea-child:has(.jbts-twin)')]"
 AXE = """
 const done = arguments[arguments.length - 1];
 const include = [...document.querySelectorAll(".jbts-live, .jbts-look")];
@@ -53,6 +54,7 @@ def test_views_by_mouse_and_keyboard(lab: Server, tester: Tester, shop: Shop) ->
         "%accept --review",
         "%events tail",
         BROKEN,
+        "%workbench",
     )
     tester.run_cell(0)
     for _ in range(4):
@@ -99,6 +101,10 @@ def test_views_by_mouse_and_keyboard(lab: Server, tester: Tester, shop: Shop) ->
     tester.picture("views-narrow")
     page.window("1500x1000")
 
+    tester.run_cell(5)
+    page.expect(".jbts-panel", "visible")
+    hidden = f"{TWINS}.length == 4 && {TWINS}.every((one) => !one.offsetHeight)"
+    tester.until("twins below what lives", hidden)
     page.press("Control+S")
     tester.until("a saved notebook", "!document.querySelector('.jp-mod-dirty')")
     for session in json.loads(request(lab, "/api/sessions")):
@@ -110,4 +116,6 @@ def test_views_by_mouse_and_keyboard(lab: Server, tester: Tester, shop: Shop) ->
         "widgets that are gone", f"document.querySelectorAll('.jupyter-widgets').length || {broken}.length == 0"
     )
     assert page.evaluate(f"{broken}.filter((one) => one.offsetHeight).length") == 0
+    assert page.evaluate(f"{TWINS}.map((one) => one.offsetHeight > 0)") == [True] * 4
+    assert "expect h1 picture hero" in page.evaluate(f"{TWINS}[3].textContent")
     tester.picture("views-without-a-kernel")

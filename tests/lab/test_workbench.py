@@ -77,9 +77,13 @@ def test_a_picture_that_is_late_comes(lab: Server, tester: Tester, shop: Shop) -
     tester.go(f"{shop.url}/")
 
 
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].map((one) => one.innerText)"
+
+
 def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> None:
-    """Pointing offers what to do; what is done on the picture is recorded, a password as a secret, a drag and the way
-    into a frame; what changed is offered; a step of the timeline tells its story, and everything fits 400 pixels."""
+    """Pointing offers what to do, and writes it without running it where Run is off; what is done on the picture is
+    recorded, a password as a secret, a drag and the way into a frame; what changed is offered; a step of the timeline
+    tells its story, and everything fits 400 pixels."""
     lamp, box = tester.measure(f"{shop.url}/tools/drag", "#item-lamp", "#drop")
     email, password, button = tester.measure(f"{shop.url}/signin", "[type=email]", "[type=password]", "form button")
     tester.open("recorded.ipynb", "%workbench", "%dashboard")
@@ -90,10 +94,16 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     tester.picture("point")
     tester.choose("expect visible")
     tester.shown("%expect testid=email visible")
+    tester.page.untick('.jbts-panel >> label="Run"')
+    tester.point(password)
+    tester.choose("expect visible")
+    tester.shown("%expect testid=password visible")
+    tester.page.tick('.jbts-panel >> label="Run"')
     tester.point(email)
     tester.choose("type")
     tester.page.type(".jbp-asked input", "ada@example.com", enter=True)
     tester.shown("%type testid=email ada@example.com")
+    assert tester.page.evaluate(PROMPTS)[-3:] == ["[3]:", "[ ]:", "[4]:"]
     tester.press("Drive")
     tester.point(password)
     tester.fill("copper-pine")
@@ -121,7 +131,10 @@ def test_what_is_done_becomes_cells(lab: Server, tester: Tester, shop: Shop) -> 
     assert tester.page.evaluate(f"{narrow}.scrollWidth <= {narrow}.clientWidth")
     tester.picture("narrow")
     tester.save()
-    assert "copper-pine" not in (lab.notebooks / "recorded.ipynb").read_text()
+    saved = (lab.notebooks / "recorded.ipynb").read_text()
+    assert "copper-pine" not in saved
+    kept = json.dumps(json.loads(saved)["cells"][0]["outputs"])  # the panel's cell, for when its kernel is gone
+    assert "testid=welcome" in kept and "data:image/webp" in kept
     tester.run_cell(1)
     tester.page.expect(".jp-Notebook .jp-Cell >> nth=1", "contains", "Pass rate")
     tester.page.scroll(".jp-Notebook .jp-Cell >> nth=1")

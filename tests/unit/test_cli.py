@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pyarrow import parquet
@@ -142,6 +143,8 @@ def test_settings_that_cannot_be_read_are_misuse(jbts: Jbts) -> None:
         (errors.BrowserUnavailable("x"), 3),
         (errors.GridUnavailable("x"), 3),
         (errors.JBTSError("x"), 1),
+        (errors.StepFailed("x", result=SimpleNamespace(error_type="BrowserUnavailable")), 3),  # type: ignore[arg-type]
+        (errors.StepFailed("x", result=SimpleNamespace(error_type="ElementNotFound")), 1),  # type: ignore[arg-type]
     ],
 )
 def test_exit_codes(error: errors.JBTSError, code: int) -> None:

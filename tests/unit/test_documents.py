@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from jbts_kernel.cli import commands
+from jbts_kernel.config import JBTS
 from jbts_kernel.grammar import common_options
 from jbts_kernel.settings_reference import with_settings
 from jbts_kernel.verbs import VERBS, reference
@@ -49,6 +53,39 @@ def test_commands_that_are_spoken_of_exist(document: Path) -> None:
         known = {"--help", *(p.option for p in (*signature.parameters, *common_options(signature)))}
         shown = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
         assert shown <= known, found.group()
+
+
+TYPED = re.compile(r"(?:`|^ *)(?:[A-Z_]+=\S+ )*(jbts [a-z][^`\n]*)(?:`|$)", re.M)
+"""A line for a terminal: between backticks, or a line of an example, with what the environment is told before it."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_lines_for_a_terminal_can_be_typed(document: Path) -> None:
+    """Every ``jbts`` command that a document shows is there, with the options it is shown with."""
+    for found in TYPED.finditer(document.read_text(encoding="utf-8")):
+        line = re.split(r" +(?:#|\|\|?|>) ", found[1])[0].replace("\\|", "|")
+        command: click.Command | None = commands
+        words = [word.strip("[]") for word in shlex.split(line)[1:]]
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            command = command.get_command(click.Context(command), words.pop(0))
+        assert command is not None, line
+        known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+        shown = {word.partition("=")[0] for word in words if word.startswith("-")}
+        assert command.ignore_unknown_options or shown <= known | {"--help"}, line
+
+
+def test_names_that_are_spoken_of_exist() -> None:
+    """Every setting, variable of ours, option of the pytest plugin and target of make in the documents is one."""
+    documents = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    package = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "jbts_kernel").rglob("*.py"))
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    settings = JBTS.class_trait_names()
+    variables = {f"JBTS_{name.upper()}" for name in settings} | set(re.findall(r"\bJBTS_[A-Z_]+\b", package))
+    assert set(re.findall(r"\bJBTS\.([a-z_]{2,})\b", documents)) <= set(settings)
+    assert set(re.findall(r"\bJBTS_[A-Z_]+\b", documents)) <= variables
+    assert set(re.findall(r"--jbts-[a-z-]+", documents)) <= set(re.findall(r'"(--jbts-[a-z-]+)"', package))
+    made = re.findall(r"(?:`|^)make ([a-z -]+?)(?= [A-Z_]+=|`|$)", documents, re.M)
+    assert {word for words in made for word in words.split()} <= set(targets)
 
 
 def test_the_rules_are_current() -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +17,8 @@ from PIL import Image
 
 from jbts_kernel import analysis_card
 from jbts_kernel.errors import StepFailed
-from jbts_kernel.models import Analysis, Finding
+from jbts_kernel.log import Log
+from jbts_kernel.models import Analysis, Event, Finding
 
 CLEAN = (
     "<main><h1>Order 7</h1><p>Total: 5 dollars</p><button>Buy now</button></main>"
@@ -118,12 +124,21 @@ def test_a_long_page_in_tiles(asked: Any, model: Any) -> None:
 
 
 def test_secrets_and_masked_elements_stay_here(asked: Any, model: Any) -> None:
-    """Neither the value of a secret nor the text of a masked element is in what is sent."""
+    """Neither the value of a secret nor the text of a masked element is in what is sent, in words or in pixels."""
     asked.bench.secrets.add("PIN", "hunter22-x")
     asked.open(
-        "<p>Code hunter22-x</p><p id='own'>Ada Lovelace {{name}}</p><script>console.error('for hunter22-x')</script>"
+        "<p id='pin'>hunter22-x</p><p>Code</p><p id='own'>Ada Lovelace {{name}}</p>"
+        "<script>console.error('for hunter22-x'); fetch('/status/500?hunter22-x')</script>"
     )
     asked("analyze --mask #own")
+    _, picture = model.seen[0][1]["input"][0]["content"]
+    with Image.open(io.BytesIO(base64.b64decode(picture["image_url"].partition(",")[2]))) as shown:
+        for covered in ("#pin", "#own"):
+            x, y = asked.js(
+                f"(b => [b.x, b.y + b.height / 2])(document.querySelector('{covered}').getBoundingClientRect())"
+            )
+            words = shown.convert("RGB").crop((int(x) + 2, int(y) - 5, int(x) + 60, int(y) + 5))
+            assert words.getcolors(1) is not None, covered
     sent = json.dumps(model.seen[0][1])
     assert "hunter22" not in sent and "Lovelace" not in sent and "Code" in sent
     assert "hunter22" not in json.dumps(asked.rows("finding")) + json.dumps(asked.rows("analysis"))
@@ -150,6 +165,22 @@ def test_budget_of_a_day(asked: Any, model: Any) -> None:
     assert "raise JBTS.vision_budget_tokens" in asked("analyze").warnings[0]
     assert [r["status"] for r in asked.rows("analysis")][-1] == "over_budget" and len(model.seen) == 1
     assert asked.bench.spent()[1] == 5_200
+
+
+def test_a_day_is_the_same_day_everywhere(home: Path) -> None:
+    """What was used since midnight UTC counts for the day, and nothing before it, in every time zone."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    elsewhere = "Etc/GMT-14" if now.hour >= 10 else "Etc/GMT+12"  # where it is another day now
+    log = Log(home)
+    for number, (at, tokens) in enumerate([(midnight - 60, 700), (now.timestamp(), 50)]):
+        used = {"analysis_id": f"a{number}", "provider": "openai", "status": "ok", "input_tokens": tokens}
+        log.emit(Event("analysis", {**used, "kind": "general", "cache_hit": False}, f"r{number}", ts=at))
+    log.close()
+    code = "from jbts_kernel.workbench import Workbench; print(Workbench().spent())"
+    environ = {**os.environ, "TZ": elsewhere, "JBTS_HOME": str(home), "JBTS_BROADCASTER": "off"}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "(0.0, 50)\n", done.stderr
 
 
 def test_errors_of_the_page(trial: Any) -> None:
@@ -197,6 +228,15 @@ def test_contrast_on_a_picture(trial: Any) -> None:
     )
     found = [f for f in trial("analyze").findings if f.category == "contrast"]
     assert [(f.locator, f.source) for f in found] == [("#pale", "pixels")]
+
+
+def test_a_page_of_one_colour(trial: Any) -> None:
+    """A page that has text of which nothing is painted is found; one with little on it is not."""
+    text = "<main><h1>Order 7</h1><p>Total: 5 dollars</p></main>"
+    trial.open(f"<style>html {{ background: #fff }} main {{ color: #fff }}</style>{text}")
+    assert "blank-picture" in {f.rule for f in trial("analyze").findings}
+    trial.open("<p style='font-size: 10px'>.</p>")
+    assert "blank-picture" not in {f.rule for f in trial("analyze").findings}
 
 
 def test_settling(trial: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 
 from jbts_kernel.errors import JBTSError, UsageProblem
 from jbts_kernel.grammar import parse
+from jbts_kernel.store.queries import Results
 from jbts_kernel.verbs import VERBS
 from jbts_kernel.vision import generate
 from jbts_kernel.vision.answer import BadAnswer
@@ -94,15 +98,24 @@ def test_a_test_from_a_sentence(trial: Any, model: Any, say: Any, offered: list[
     assert [(r["kind"], r["status"]) for r in trial.rows("analysis")] == [("generate", "ok")]
 
 
-def test_what_may_be_let_in(trial: Any, model: Any, say: Any, offered: list[str]) -> None:
-    """Other sites and scripts are kept where they are allowed."""
+def test_what_may_be_let_in(trial: Any, model: Any, say: Any, offered: list[str], shown: list[str]) -> None:
+    """Other sites, by an address or by a link, and scripts are kept where they are allowed, and left out elsewhere."""
     with_model(trial, model)
-    model.says = [
-        say(text=case(step("navigate", input_data="https://other.example/x"), step("custom", input_data="1 + 1")))
-    ]
-    trial.open(FORM)
+    steps = [
+        step("navigate", input_data="https://other.example/x"), step("click", selector="#out"),
+        step("custom", input_data="1 + 1"), step("click", selector="#mail"),
+    ]  # fmt: skip
+    model.says = [say(text=case(*steps))]
+    trial.open(
+        f'{FORM}<a id="out" href="https://other.example/y">Partner</a> <a id="mail" href="mailto:a@b.example">Mail</a>'
+    )
     trial('generate "x" --allow-foreign --allow-custom')
-    assert offered[0].splitlines()[1:3] == ["%navigate https://other.example/x", "%evaluate 1 + 1"]
+    assert offered[0].splitlines()[1:-1] == [
+        "%navigate https://other.example/x", "%click #out", "%evaluate 1 + 1", "%click #mail",
+    ]  # fmt: skip
+    trial('generate "x"')
+    assert offered[1].splitlines()[1:-1] == ["%click #mail"]
+    assert "it leads to https://other.example/y, another site; --allow-foreign lets it in" in shown[1]
 
 
 def test_a_skeleton_without_a_model(trial: Any, offered: list[str], shown: list[str]) -> None:
@@ -118,8 +131,35 @@ def test_a_skeleton_without_a_model(trial: Any, offered: list[str], shown: list[
     assert row["model"] is None and [r["provider"] for r in trial.rows("analysis")] == ["offline"]
 
 
+def test_a_skeleton_of_links(trial: Any, offered: list[str]) -> None:
+    """A page without a form is left by its first link that stays on the site."""
+    trial.open('<h1>News</h1><a href="https://other.example/">Partner</a> <a id="all" href="/states.html">All news</a>')
+    trial('generate "the news can be read"')
+    assert offered[0].splitlines()[2:] == [
+        '%expect "body > h1" contains News',
+        "%click #all",
+        "%screenshot",
+        "%endtest",
+    ]
+
+
+def test_each_kind_has_its_model(trial: Any, model: Any, say: Any) -> None:
+    """Who looks, who writes and who explains are three settings, and --model is another for once."""
+    with_model(trial, model)
+    settings = trial.bench.settings
+    settings.vision_model, settings.vision_generate_model, settings.vision_triage_model = "looks", "writes", "explains"
+    model.says = [say(status=401, body="{}")]
+    trial.open(FORM)
+    trial.fails("click #goo --timeout 0.3", "ElementNotFound")
+    for line in ("analyze error", "analyze error --model once", 'generate "x"', "triage"):
+        with contextlib.suppress(JBTSError):
+            trial(line)
+    assert [asked["model"] for _, asked, _ in model.seen] == ["looks", "once", "writes", "explains"]
+
+
 def test_into_a_notebook(trial: Any, tmp_path: Path) -> None:
-    """--into writes a notebook with parameters, setup and a cell for each line; it replaces no file."""
+    """--into writes a notebook with parameters, setup and a cell for each line; it replaces no file, and says so before
+    anything is asked or paid for."""
     trial.open(FORM)
     trial('generate "a customer signs in" --into made/in.ipynb')
     book = nbformat.read(tmp_path / "made" / "in.ipynb", as_version=4)
@@ -131,6 +171,7 @@ def test_into_a_notebook(trial: Any, tmp_path: Path) -> None:
         trial('generate "a customer signs in" --into made/in.ipynb')
     with pytest.raises(UsageProblem, match="no notebook"):
         trial('generate "x" --into made.py')
+    assert len(trial.rows("analysis")) == 1
 
 
 def test_a_model_that_writes_nonsense(trial: Any, model: Any, say: Any, offered: list[str]) -> None:
@@ -168,7 +209,8 @@ def test_lines_hold_one_step_each() -> None:
 
 
 def test_from_the_command_line(site: Any, tmp_path: Path) -> None:
-    """jbts generate writes the notebook and shows the preview; the page is opened in a browser of its own."""
+    """jbts generate writes the notebook and shows the preview; the page is opened in a browser of its own. The notebook
+    passes under plain papermill, at another address of the site, too."""
     environ = {**os.environ, "JBTS_HOME": str(tmp_path / "cli"), "JBTS_BROADCASTER": "off"}
     words = ["generate", "a customer signs in", "--url", site.url + site.page(FORM), "-o", str(tmp_path / "cli.ipynb")]
     code = "import sys; from jbts_kernel.cli import main; main(sys.argv[1:])"
@@ -176,7 +218,19 @@ def test_from_the_command_line(site: Any, tmp_path: Path) -> None:
         [sys.executable, "-c", code, *words], env=environ, capture_output=True, text=True, timeout=110
     )
     assert done.returncode == 0, done.stderr
-    assert "type #email ada@example.com" in done.stdout and (tmp_path / "cli.ipynb").is_file()
+    assert "type #email ada@example.com" in done.stdout
+    words = ["cli.ipynb", "out.ipynb", "-k", "python3", "-p", "base_url", site.other_url, "--no-progress-bar"]
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", *words],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = Results(tmp_path / "cli").rows("select status, base_url from executions where notebook is not null").rows
+    assert rows == (("passed", site.other_url),)
 
 
 # ---- triage -------------------------------------------------------------------------------------------
@@ -193,7 +247,8 @@ def test_a_renamed_button(trial: Any, offered: list[str], shown: list[str]) -> N
 
 
 def test_causes_from_the_evidence(trial: Any) -> None:
-    """A server's error and a thrown script are defects, an address nobody answers is the environment."""
+    """A server's error and a thrown script are defects, an address nobody answers is the environment, and what was not
+    ready in time is flaky."""
     trial.open(
         "<script>setTimeout(() => { window.thrown = true; throw new Error('no price') }, 30)</script><h1>Order</h1>"
     )
@@ -203,6 +258,10 @@ def test_causes_from_the_evidence(trial: Any) -> None:
     trial.fails("navigate http://127.0.0.1:1/", "NavigationFailed")
     found = trial("triage")
     assert (found.category, found.after) == ("environment", None)
+    trial.open("<button disabled>Pay</button>")
+    trial.fails("click button --timeout 0.3", "NotActionable")
+    found = trial("triage")
+    assert (found.category, found.after) == ("flaky", None) and "disabled" in found.cause
 
 
 def test_a_model_explains(trial: Any, model: Any, say: Any, offered: list[str]) -> None:
@@ -228,6 +287,63 @@ def test_a_model_explains(trial: Any, model: Any, say: Any, offered: list[str]) 
     fallen_back = trial("triage")
     assert fallen_back.after == "click #go --timeout 2" and offered[-1] == "%click #go --timeout 2"
     assert [r["status"] for r in trial.rows("analysis")] == ["ok", "ok", "unauthorized"]
+
+
+@pytest.mark.parametrize(
+    "line", ["evaluate 'steal()'", "request POST https://evil.example/", "navigate https://evil.example/"]
+)
+def test_a_repair_reaches_no_further(trial: Any, model: Any, say: Any, offered: list[str], line: str) -> None:
+    """A page that has the model propose a script, a request or another site for a click is not listened to."""
+    with_model(trial, model)
+    said = {"cause": "c", "category": "test_out_of_date", "evidence": "e", "repaired_step": line}
+    model.says = [say(text=json.dumps(said))]
+    trial.open(FORM)
+    trial.fails("click #goo --timeout 0.5", "ElementNotFound")
+    assert trial("triage").after is None and offered == []
+
+
+@pytest.mark.parametrize("upload", [["127.0.0.1"], []], ids=["seen", "unseen"])
+def test_an_explanation_is_replayed(trial: Any, model: Any, say: Any, upload: list[str]) -> None:
+    """What was explained once is explained again from what was kept, though the step took another time to fail, whether
+    the picture was sent then or not, and although none may be sent now."""
+    with_model(trial, model)
+    settings = trial.bench.settings
+    settings.screenshots, settings.vision_upload, settings.vision_mode = "always", upload, "record"
+    said = {"cause": "It was renamed.", "category": "test_out_of_date", "evidence": "e", "repaired_step": None}
+    model.says = [say(text=json.dumps(said))]
+    trial.open(FORM)
+    trial.fails("expect h1 text Paid --timeout 0.3", "ExpectationFailed", status="failed")
+    assert trial("triage").cause == "It was renamed."
+    settings.vision_mode, settings.vision_upload = "replay", []
+    trial.js("setTimeout(() => { const ends = Date.now() + 400; while (Date.now() < ends); }, 100)")
+    trial.fails("expect h1 text Paid --timeout 0.3", "ExpectationFailed", status="failed")
+    assert trial("triage").cause == "It was renamed." and len(model.seen) == 1
+    assert [row["status"] for row in trial.rows("analysis")] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("line", ["analyze", 'generate "x"', "triage"])
+def test_what_is_interrupted_has_its_row(trial: Any, model: Any, say: Any, line: str) -> None:
+    """Ctrl-C while a model is asked ends the asking, whatever it was for, and what went out is on record."""
+    with_model(trial, model)
+    trial.open(FORM)
+    trial.fails("click #goo --timeout 0.5", "ElementNotFound")
+    model.says = [say(hang=True)]
+
+    def press() -> None:
+        model.asked.wait(60)
+        _thread.interrupt_main()
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    with pytest.raises(KeyboardInterrupt):
+        trial(line)
+    pressing.join(10)
+    last = trial.rows("analysis")[-1]
+    assert (last["kind"], last["status"], last["attempts"]) == (
+        line.split()[0].replace("analyze", "general"),
+        "cancelled",
+        1,
+    )
 
 
 def test_nothing_has_failed(trial: Any) -> None:
