@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from traitlets import Bool, Bunch, Enum, Float, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Config, Configurable
@@ -66,12 +67,21 @@ def _rules(value: list[str]) -> None:
     parse(value)
 
 
-def _fits(pattern: str, words: str) -> Callable[[str], None]:
+def _address(pattern: str, words: str) -> Callable[[str], None]:
     def check(value: str) -> None:
-        if value and not re.fullmatch(pattern, value):
-            raise ConfigProblem(f"{words}, not {clip(repr(value))}")
+        try:
+            fits = not value or (re.fullmatch(pattern, value) and urlsplit(value).port != 0)
+        except ValueError:  # a port that is no number, half an IPv6 address
+            fits = False
+        if not fits:
+            raise ConfigProblem(f"{words}, not {clip(repr(_without_password(value)))}")
 
     return check
+
+
+def _without_password(address: str) -> str:
+    """What of an address may be shown; it need not be a good one."""
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1***@", address, flags=re.DOTALL)
 
 
 def _from(least: float, words: str) -> Callable[[float | None], None]:
@@ -93,10 +103,10 @@ def _hosts(value: list[str]) -> None:
             raise ConfigProblem(f"hosts alone, like api.openai.com, not {clip(repr(host))}")
 
 
-_SERVER = _fits(r"https?://[^\s/]\S*", "an address like http://host:4444, or empty")
+_SERVER = _address(r"https?://[^\s/]\S*", "an address like http://host:4444, or empty")
 _SECONDS = _from(0, "seconds, from 0")
 FORMS: Mapping[str, Callable[[Any], None]] = {
-    "base_url": _fits(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "an address like http://host/path, or empty"),
+    "base_url": _address(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "an address like http://host/path, or empty"),
     "browser": _browser,
     "viewport": _viewport,
     "grid": _SERVER,
@@ -178,7 +188,7 @@ class JBTS(Configurable):
                 try:
                     setattr(self, name, trait.from_string(value))
                 except (ValueError, TypeError, TraitError) as error:
-                    shown = "..." if name in _PRIVATE else repr(value)
+                    shown = "..." if name in _PRIVATE else repr(_without_password(value))
                     raise ConfigProblem(f"{environment_name(name)}={shown}: {error}") from None
 
     def update_config(self, config: Config) -> None:

@@ -71,6 +71,9 @@ def test_variables_that_cannot_be(variable: str) -> None:
         ("viewport", "wide", "WIDTHxHEIGHT in pixels, like 1280x800, not 'wide'"),
         ("viewport", "1x1", "like 1280x800"),
         ("grid", "hub:4444", "an address like http://host:4444, or empty, not 'hub:4444'"),
+        ("grid", "user:secret@hub", "like http://host:4444, or empty, not '***@hub'"),
+        ("grid", "http://user:secret@hub:high", "not 'http://***@hub:high'"),
+        ("grid", "http://user:se/secret@[hub", "not 'http://***@[hub'"),
         ("grid_timeout", -1, "seconds, from 0, not -1"),
         ("pool_size", 0, "how many browsers, from 1, not 0"),
         ("timeout", float("nan"), "seconds, from 0, not nan"),
@@ -117,6 +120,14 @@ def test_a_wrong_receiver_is_not_repeated() -> None:
     with pytest.raises(ConfigProblem) as caught:
         JBTS(environ={"JBTS_NOTIFY": "sometimes=slack://token"})
     assert "no rule 'sometimes'" in str(caught.value) and "token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["user:token@hub", "http://user:token@hub:high", "http://user:token@[hub"])
+def test_the_password_in_a_wrong_address_is_not_repeated(address: str) -> None:
+    """The variable and what it should be are named, without what stands before the host."""
+    with pytest.raises(ConfigProblem, match=r"JBTS_GRID_URL=.*an address like http://host:4444") as caught:
+        JBTS(environ={"JBTS_GRID_URL": address})
+    assert "token" not in str(caught.value) and "user" not in str(caught.value)
 
 
 def test_home_is_found_upwards(tmp_path: Path) -> None:
