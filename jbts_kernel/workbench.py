@@ -133,7 +133,7 @@ class Workbench(Users, Answers):
         if self.show is not None:
             self.show(result)
         if isinstance(pending, KeyboardInterrupt):
-            raise Interrupted(f"interrupted in {result.source}; the browser and its page are as they were") from pending
+            raise Interrupted(f"interrupted in {result.source}; the next step goes on from here") from pending
         if pending is not None:
             raise pending
         if result.status in ("failed", "error") and not step.options.continue_on_failure:

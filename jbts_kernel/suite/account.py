@@ -66,7 +66,8 @@ class Account:
             publish(result.home)
         except JBTSError as problem:
             notes.append(str(problem))  # the log has it all, and a report and the exit code are still owed
-        result = replace(result, notes=tuple(notes), junit=junit, report=report / "index.html" if report else None)
+        page = report / "index.html" if report else None
+        result = replace(result, notes=tuple(notes), junit=junit, report=page, allure=allure)
         document = json.dumps(result.document(), indent=1, default=str)
         (self.folder_of_run / "run.json").write_text(document, encoding="utf-8")
         if junit is not None:

@@ -115,8 +115,8 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """A finished run. ``interrupted`` says that it was ended by Ctrl-C; ``report`` and ``junit`` are the
-    files that were asked for. ``notes`` are things worth saying that failed no test."""
+    """A finished run. ``interrupted`` says that it was ended by Ctrl-C; ``report``, ``junit`` and ``allure``
+    are where what was asked for lies. ``notes`` are things worth saying that failed no test."""
 
     run_id: str
     home: Path
@@ -126,6 +126,7 @@ class SuiteResult:
     interrupted: bool = False
     report: Path | None = None
     junit: Path | None = None
+    allure: Path | None = None
     parameters: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
 
@@ -168,6 +169,7 @@ class SuiteResult:
             "counts": self.counts,
             "report": str(self.report) if self.report else None,
             "junit": str(self.junit) if self.junit else None,
+            "allure": str(self.allure) if self.allure else None,
             "notes": list(self.notes),
             "tests": [result.document() for result in self.results],
         }

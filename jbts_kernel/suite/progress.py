@@ -113,6 +113,8 @@ def closing(result: SuiteResult) -> list[str]:
         lines.append(f"report     {result.report}")
     if result.junit:
         lines.append(f"junit      {result.junit}")
+    if result.allure:
+        lines.append(f"allure     {result.allure}")
     lines.append(f"notebooks  {result.home / 'runs' / result.run_id}")
     return lines
 

@@ -358,6 +358,7 @@ def test_a_good_run_has_status_0_and_its_files(tmp_path: Path) -> None:
     good = command(tmp_path / "home", *words)
     assert good.returncode == 0, good.stderr
     assert "1 passed" in str(good.stdout)
+    assert f"junit      {junit}\nallure     {allure}\n" in str(good.stdout)
     assert good.stderr == ""
     assert junit.exists()
     source = (report / "index.html").read_text()
