@@ -320,10 +320,13 @@ class ChromiumBrowser(Browser):
         a press or a script leads to a page that does not come means that page, and the driver would wait for it."""
         super()._given_up(command)
         if (command in _NAVIGATIONS or self.patience.interrupted) and self.active is not None:
-            with contextlib.suppress(BrowserGone):
-                target = self._targets.get(self.active.handle)
-                if target is not None:
-                    self.channel.post("Page.stopLoading", session=target.session_id)
+            self.stop_waiting(self.active)
+
+    def stop_waiting(self, session: Session) -> None:
+        with contextlib.suppress(BrowserGone):
+            target = self._targets.get(session.handle)
+            if target is not None:
+                self.channel.post("Page.stopLoading", session=target.session_id)
 
     def replace_driver(self) -> None:
         if not self._can_reconnect:

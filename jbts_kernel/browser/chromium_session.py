@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog
 from . import world
 from .cdp import CommandRefused, Tab, answer
-from .engine import PAGE_SCRIPT, Download, Session
+from .engine import NOT_COME, PAGE_SCRIPT, Download, Session
 from .faults import dialog_open
 from .interception import Interception
 from .placement import TAB, Placement
@@ -121,14 +121,14 @@ class ChromiumSession(Session):
             raise StepTimeout("the page does not answer; a script of it may be blocking the tab")
         return answer(asked, command, 0).get("result", {}).get("value")
 
-    def unblock(self) -> bool:
+    def unblock(self) -> str:
         try:
             tab = self.browser.target(self.handle, timeout=0).session_id
             # a frame of another site has a process, and an endless script, of its own
             asked = [self._unblocked(one) for one in (tab, *self.browser.inner_sessions(self.handle))]
-            return any(asked)
+            return max(asked)  # one line says enough
         except (CommandRefused, StepTimeout, TabGone):
-            return False
+            return ""
 
     def load_again(self) -> bool:
         try:
@@ -141,17 +141,21 @@ class ChromiumSession(Session):
         self.handle, self.frames, self.placement, self.browser.active = handle, [], TAB, None
         return True
 
-    def _unblocked(self, session_id: str) -> bool:
+    def _unblocked(self, session_id: str) -> str:
         browser = self.browser
         if self.dialog is not None:
-            return False
+            return ""
         asked = browser.channel.post("Runtime.evaluate", {"expression": "0"}, session_id)
         browser.wait_answered(asked, self, BLOCKED_SECONDS)
         if asked.done() or self.dialog is not None:
-            return False
+            return ""
+        browser.stop_waiting(self)  # while a tab goes to another page, the one it leaves cannot be asked
+        browser.wait_answered(asked, self, BLOCKED_SECONDS)
+        if asked.done() or self.dialog is not None:
+            return NOT_COME
         # Only now: where nothing runs, it would end whatever runs next.
         browser.channel.call("Runtime.terminateExecution", session=session_id, timeout=ALIVE_SECONDS)
-        return True
+        return "a script of the page that blocked its tab was stopped"
 
     def _page(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -42,6 +42,7 @@ class Download:
     context: str = ""
 
 
+NOT_COME = "the page that a step led to had not come and is no longer waited for"
 QUIT_SECONDS = 2.0
 
 
@@ -167,6 +168,10 @@ class Browser(ABC):
     def _given_up(self, command: str) -> None:
         """Nobody waits for a driver command any more: end it where that disturbs nothing else."""
         self._timeouts.clear()  # it may have been the one that sets them
+
+    def stop_waiting(self, session: Session) -> None:
+        """Stop the load of a page that the driver may be waiting for, where that can be said past the driver."""
+        return
 
     @property
     def untold(self) -> str:
@@ -396,9 +401,10 @@ class Session(ABC):
     def evaluate(self, expression: str, timeout: float = 10) -> Any:
         """A JavaScript expression's plain value in the current tab's main frame."""
 
-    def unblock(self) -> bool:
-        """Whether a script of the page kept the current tab from everything else, and was ended."""
-        return False
+    def unblock(self) -> str:
+        """End what keeps the current tab from everything else: a script of its page, or the page that it goes to and
+        that does not come. What it was, as a line for the card; empty where there was nothing."""
+        return ""
 
     def load_again(self) -> bool:
         """Give up the current tab, whose script a driver waits for, and load its page again in another; whether that

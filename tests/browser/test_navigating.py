@@ -164,6 +164,19 @@ def test_leaving_a_navigation_that_hangs(trial: Trial) -> None:
     trial("expect title Labels")
 
 
+@pytest.mark.parametrize("step", ["click #away", "press Enter #away", "evaluate location.href=`/hang`"])
+def test_a_page_that_a_step_led_to_and_that_never_comes(trial: Trial, step: str) -> None:
+    """The step ends at its time-out; the next one finds the page that was left, in the same browser and driver, and
+    its card says that the other page is given up."""
+    trial(f"navigate {trial.site.page('<a id=away href=/hang>go</a><button id=b>b</button>')}")
+    trial("evaluate window.kept = 7")
+    driver = trial.bench.session.driver
+    trial.fails(f"{step} --timeout 0.5", "StepTimeout", "did not finish within 0.5 s")
+    trial("click #b")
+    assert trial.last.note == "the page that a step led to had not come and is no longer waited for"
+    assert (trial.js("window.kept"), trial.bench.session.driver) == (7, driver)
+
+
 def test_leaving_a_frame_by_navigating(trial: Trial) -> None:
     """A navigation goes on in the page, not in the frame the step before was in, however it waits."""
     for wait in ("load", "dom", "none"):
