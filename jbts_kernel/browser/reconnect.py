@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from typing import Any
 
 from ..errors import BrowserGone
@@ -66,6 +67,7 @@ def kill(service: Any) -> None:
     service.process = None  # or Selenium would ask it, for up to half a minute, to end
     if process is not None:
         process.kill()
-        process.wait(5)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it ends when the system finds the time
+            process.wait(5)
         with contextlib.suppress(OSError):
             process.stdin.close()

@@ -44,8 +44,9 @@ def second_hand(request: pytest.FixtureRequest, own_browser: Callable[..., Trial
         return
     trial = own_browser()
     trial.open("files.html")
-    trial.bench.session.driver.service.process.kill()
-    trial.bench.session.driver.service.process.wait(20)
+    process = trial.bench.session.driver.service.process
+    process.kill()
+    process.wait(20)
     trial("evaluate 1")
     assert "replaced" in trial.last.note
     yield trial
