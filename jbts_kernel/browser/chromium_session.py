@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog
 from . import world
 from .cdp import CommandRefused, Tab, answer
-from .engine import NOT_COME, PAGE_SCRIPT, Download, Session
+from .engine import PAGE_SCRIPT, Download, Session
 from .faults import dialog_open
 from .interception import Interception
 from .placement import TAB, Placement
@@ -152,7 +152,7 @@ class ChromiumSession(Session):
         browser.stop_waiting(self)  # while a tab goes to another page, the one it leaves cannot be asked
         browser.wait_answered(asked, self, BLOCKED_SECONDS)
         if asked.done() or self.dialog is not None:
-            return NOT_COME
+            return "the page that a step led to had not come and is no longer waited for"
         # Only now: where nothing runs, it would end whatever runs next.
         browser.channel.call("Runtime.terminateExecution", session=session_id, timeout=ALIVE_SECONDS)
         return "a script of the page that blocked its tab was stopped"

@@ -42,7 +42,6 @@ class Download:
     context: str = ""
 
 
-NOT_COME = "the page that a step led to had not come and is no longer waited for"
 QUIT_SECONDS = 2.0
 
 

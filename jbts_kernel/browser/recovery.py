@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 
 from ..errors import BrowserGone, StepTimeout
-from .engine import NOT_COME, Browser, Session
+from .engine import Browser, Session
 
 ALIVE_SECONDS = 5.0
 DYING_SECONDS = 1.0
@@ -20,7 +20,6 @@ BUSY_SECONDS = 0.15
 """How long a driver may go on with a command nobody waits for before another takes its place."""
 PROMISE_SECONDS = 1.0
 """The same where another cannot take its place, on a grid, for a script that may have ended."""
-_SCRIPTS = ("w3cExecuteScript", "w3cExecuteScriptAsync")
 SLICE_SECONDS = 0.45
 """The same for a look at the page, which ends by itself: see SLICE_MS in :mod:`.actionability`."""
 
@@ -41,8 +40,6 @@ def recover(browser: Browser, session: Session) -> str:
             browser.channel.call("Browser.getVersion", timeout=ALIVE_SECONDS)
         except StepTimeout:
             raise BrowserGone(f"the browser has not answered for {ALIVE_SECONDS:g} s") from None
-    if given_up is not None and browser.driver_runs and _waited_for_a_page(browser, session, given_up):
-        return NOT_COME
     if given_up is not None and (ended := session.unblock()):
         done.append(ended)
     if not browser.address:  # its driver cannot be replaced
@@ -59,13 +56,3 @@ def recover(browser: Browser, session: Session) -> str:
         browser.replace_driver()
         done.append(f"the driver {what} and was replaced; the page is as it was")
     return "; ".join(done)
-
-
-def _waited_for_a_page(browser: Browser, session: Session, given_up: float) -> bool:
-    """Whether a driver that is busy still waited for a page that a press led to, and does not now. The page had its
-    time until here; another driver would wait for it as well, and nothing can be asked of the one before it."""
-    patience = browser.patience
-    if patience.abandoned in _SCRIPTS or patience.free(given_up + BUSY_SECONDS - time.monotonic()):
-        return False
-    browser.stop_waiting(session)
-    return patience.free(BUSY_SECONDS)
