@@ -212,6 +212,8 @@ class Extension:
         self.bench.cell = (getattr(info, "cell_id", None) or cell_id, source_hash(source))
 
     def after_cell(self, result: Any) -> None:
+        if self.bench.panel is not None:
+            self.bench.panel.settle()
         source = result.info.raw_cell if result.info is not None else ""
         if self.bench.recorder.origin.parameters is None or self.bench.recorder.origin.kind == "papermill":
             self._take_parameters(source or "")

@@ -43,6 +43,9 @@ class StillPanel:
         self.add(result, test)
         self.draw()
 
+    def settle(self) -> None:
+        """A cell has ended; everything stands there already."""
+
     def add(self, result: StepResult, test: str) -> None:
         """Take a step in; a new test begins a new strip."""
         same = self._results and self._results[-1].execution_id == result.execution_id

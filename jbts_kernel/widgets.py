@@ -48,7 +48,7 @@ PICTURES_KEPT = 40
 BUSY_SECONDS = 0.25
 """How long a look waits for a step to end before it says that one runs."""
 GROWS_AFTER = 0.5
-"""Seconds from a step until the plain picture has it."""
+"""Seconds from a step outside a cell until the plain picture has it."""
 QUALITY = 78
 SIZES = ("1280x800", "1920x1080", "1024x768", "768x1024", "390x844")
 """Viewports to choose from."""
@@ -74,7 +74,7 @@ class LivePanel(anywidget.AnyWidget):
         self._cast: Screencast | None = None
         self._passing: tuple[type[BaseException], ...] = (JBTSError, *driver_errors())
         self.still: StillPanel | None = None
-        self._growing = False
+        self._growing: asyncio.TimerHandle | None = None
         self.on_msg(self._hear)
 
     # ---- what a step tells ------------------------------------------------------------------------
@@ -89,14 +89,15 @@ class LivePanel(anywidget.AnyWidget):
         self.send({"is": "step", "test": test, "step": _entry(result)}, picture)
         if self.still is not None and self._loop is not None:
             self.still.add(result, test)
-            if not self._growing:
-                self._growing = True
-                self._loop.call_later(GROWS_AFTER, self._grow)
+            if self._growing is None:
+                self._growing = self._loop.call_later(GROWS_AFTER, self.settle)
 
-    def _grow(self) -> None:
-        """Draw the plain picture below, between cells: nobody sees it now, so many steps are one drawing."""
-        self._growing = False
-        if self.still is not None:
+    def settle(self) -> None:
+        """Draw the plain picture below where it lacks steps: with the end of their cell, so that what is saved then has
+        them and stays saved; a while after steps outside one. Nobody sees it now: many steps are one drawing."""
+        if self._growing is not None and self.still is not None:
+            self._growing.cancel()
+            self._growing = None
             self.still.draw()
 
     def light(self, boxes: Sequence[Mapping[str, float]]) -> None:

@@ -17,13 +17,15 @@ TWIN = '<div class="jbts-twin">'
 
 
 def test_the_panel_for_a_person(kernel: Kernel, silent: str) -> None:
-    """A widget that says nothing by itself, and below it a plain twin that runs nothing and grows with the steps."""
+    """A widget that says nothing by itself, and below it a plain twin that runs nothing and has a cell's steps when
+    the cell ends: a notebook that is saved then is whole, and stays saved."""
     live, still = kernel.run("%workbench").bundles
     assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"} and live["text/plain"] == ""
     assert "no test is open" in still["text/html"] and TWIN in still["text/html"]
-    said = kernel.run(f"%navigate {silent}\nimport asyncio; await asyncio.sleep(1)").bundles
+    said = kernel.run(f"%navigate {silent}\n%screenshot").bundles
     grown = [one["text/html"] for one in said if TWIN in one.get("text/html", "")]
-    assert len(grown) == 1 and f"navigate</span> <code>{silent}" in grown[0] and "data:image/webp;base64," in grown[0]
+    assert len(grown) == 1 and f"navigate</span> <code>{silent}" in grown[0] and "screenshot</span>" in grown[0]
+    assert "data:image/webp;base64," in grown[0]
     assert "<script" not in grown[0] + still["text/html"]
 
 

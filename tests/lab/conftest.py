@@ -230,18 +230,23 @@ class Tester:
 
     def written(self, *lines: str) -> None:
         """Wait until these are the notebook's last lines, and have been run."""
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline and self.cells()[-len(lines) :] != list(lines):
-            self.bench.session.browser.look_again(0.05)
-        assert self.cells()[-len(lines) :] == list(lines)
-        self.until("an idle kernel", IDLE)
+        self._until_run(lines, "cells.slice(-lines.length).every((cell, n) => cell === lines[n])")
 
-    def shown(self, *lines: str) -> None:
+    def shown(self, *lines: str, ran: bool = True) -> None:
         """Wait until these lines follow one another in the notebook, and have been run."""
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline and "\n".join(lines) not in "\n".join(self.cells()):
-            self.bench.session.browser.look_again(0.05)
-        assert "\n".join(lines) in "\n".join(self.cells())
+        self._until_run(lines, "cells.join('\\n').includes(lines.join('\\n'))", ran)
+
+    def _until_run(self, lines: tuple[str, ...], there: str, ran: bool = True) -> None:
+        """Wait until cells are there and the last has a number: a kernel is idle before it is asked, too."""
+        script = f"""(() => {{
+            const lines = {json.dumps(lines)}, codes = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
+            const text = (code) => [...code.querySelectorAll('.cm-line')].map((line) => line.textContent).join('\\n');
+            const number = (code) => /\\[\\d+\\]/.test(code.querySelector('.jp-InputPrompt')?.textContent);
+            const ran = (code) => {json.dumps(not ran)} || number(code);
+            const cells = codes.map(text);
+            return {there} && ran(codes[cells.findLastIndex((cell) => cell.endsWith(lines.at(-1)))]);
+        }})()"""
+        self.until(f"{lines} written and run", script)
         self.until("an idle kernel", IDLE)
 
     def save(self) -> None:
