@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 
-from jbts_kernel.browser.engine import Session
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
+from jbts_kernel.browser.session import Session
 from jbts_kernel.demo import Shop
 
 SPEC = LaunchSpec()

@@ -27,9 +27,9 @@ import psutil
 from selenium.common.exceptions import WebDriverException
 from urllib3.exceptions import HTTPError
 
-from jbts_kernel.browser.engine import Session
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
+from jbts_kernel.browser.session import Session
 from jbts_kernel.errors import StepProblem
 
 SPECS = (LaunchSpec(), LaunchSpec(viewport=(800, 600)))

@@ -10,72 +10,29 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import evidence
-from .browser import actionability, capture
-from .browser.actionability import Deadline, Watch
+from .browser import capture
+from .browser.actionability import Deadline
 from .browser.faults import translate
 from .browser.grid import shown
-from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout, TabGone, UnexpectedDialog
-from .grammar import Parameter, Signature, clip, convert
+from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout
+from .grammar import Parameter, Signature, convert
 from .ids import new_id
-from .models import Box, ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
-from .recorder import Recorder, fingerprint, status_of
+from .models import ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
+from .observing import GLANCE_SECONDS, LOOK_SECONDS, Seen, observe
+from .recorder import fingerprint, status_of
 from .stage import Stage
-from .verbs import ACTING, VERBS
+from .surroundings import Surroundings, stage_for
+from .verbs import ACTING
 
 if TYPE_CHECKING:
-    from .baselines import Baselines
-    from .browser.engine import Session
-    from .config import JBTS
+    from .browser.session import Session
 
-LOAD_PATIENCE = 3.0
-LOOK_SECONDS = 3.0
-"""What looking at the page after a step may take at least, however little time the step has left."""
-GLANCE_SECONDS = 1.0
-"""The same, where something did not answer before."""
 MESSAGES_KEPT = 200
 """Console lines, and requests, that a row holds: the newest."""
-_FACTS = "({url: location.href, title: document.title.slice(0, 500), width: innerWidth, height: innerHeight})"
-_SIGHT = """({width: innerWidth, height: innerHeight, x: Math.round(scrollX), y: Math.round(scrollY),
-  born: performance.timeOrigin})"""
-"""What a picture shows; ``born`` tells one document from the next."""
-UNSEEN = frozenset(("request", "cookie", "storage"))
-"""Step types that change nothing a picture could show."""
-
-
-@dataclass
-class Marks:
-    """Numbers in the signals: where the current test began, and the last step that acted; and how far they stand
-    in rows. What comes between two steps belongs to the second."""
-
-    test: int = 0
-    act: int = 0
-    told: int = 0
-
-
-@dataclass
-class Surroundings:
-    """What a step needs from the workbench. ``session`` leases a browser if none is there yet."""
-
-    settings: JBTS
-    home: Path
-    folder: Path
-    recorder: Recorder
-    base_url: Callable[[], str]
-    session: Callable[[], Session]
-    lost: Callable[[Session], None]
-    mask: Callable[[str], str]
-    secrets: Callable[[], tuple[str, ...]]
-    parent: Callable[[], str | None]
-    cell: Callable[[], tuple[str | None, str | None]]
-    marks: Callable[[], Marks]
-    baselines: Callable[[], Baselines]
-    spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0)
-    watch: Callable[[str], None] | None = None
 
 
 @dataclass
@@ -112,7 +69,7 @@ def run_step(
             browser_ms = (time.perf_counter() - clock) * 1000
         recorder.about_browser(session.browser.name, session.browser.version)
         session.tabs_before = set(session.tabs) if signature.step_type in ACTING else session.tabs_before
-        stage = _stage(around, step, signature, session)
+        stage = stage_for(around, step, signature, session)
         stage.ordinal = ordinal
         if signature.step_type in ACTING:
             around.marks().act = session.browser.signals.mark()
@@ -130,10 +87,10 @@ def run_step(
         patience = GLANCE_SECONDS if isinstance(outcome.error, StepTimeout) else LOOK_SECONDS
         stage.session.browser.allow(max(stage.deadline.left, patience))
     acted_ms = (time.perf_counter() - clock) * 1000
-    seen = _Seen()
+    seen = Seen()
     if stage is not None and pending is None and not isinstance(outcome.error, BrowserGone):
         try:
-            _observe(around, stage, signature, outcome, seen)
+            observe(around, stage, signature, outcome.error is not None, seen)
         except (StepProblem, OSError) as problem:
             if outcome.error is None and isinstance(problem, StepTimeout):
                 outcome.error, outcome.status = problem, "error"
@@ -206,22 +163,7 @@ def run_step(
     return result, pending
 
 
-@dataclass
-class _Seen:
-    """The page after the step."""
-
-    facts: Any = None
-    url: str = ""
-    title: str = ""
-    viewport: tuple[int, int] | None = None
-    box: Box | None = None
-    png: bytes | None = None
-    screenshot: Any = None
-    gathered: evidence.Gathered = field(default_factory=evidence.Gathered)
-    asked: bool = False
-
-
-def _evident(around: Surroundings, stage: Stage, result: StepResult, seen: _Seen) -> StepResult:
+def _evident(around: Surroundings, stage: Stage, result: StepResult, seen: Seen) -> StepResult:
     """The result of a step that failed, with its evidence written down."""
     if around.settings.screenshots == "never":
         return result
@@ -267,37 +209,6 @@ def _names_element(target: str) -> bool:
     return target not in (*PAGE, "not", "picture")
 
 
-def _stage(around: Surroundings, step: Step, signature: Signature, session: Session) -> Stage:
-    settings = around.settings
-    usual = settings.navigation_timeout if signature.step_type in ("navigate", "request") else settings.timeout
-    return Stage(
-        session=session,
-        step=step,
-        deadline=Deadline(usual if step.options.timeout is None else step.options.timeout, watch=_watch(around, step)),
-        settings=settings,
-        home=around.home,
-        folder=around.folder,
-        base_url=around.base_url(),
-        baselines=around.baselines(),
-        needs=signature.needs,
-        since_act=around.marks().act,
-        since_test=around.marks().test,
-        mask=around.mask,
-        secrets=around.secrets(),
-        spent=around.spent,
-    )
-
-
-def _watch(around: Surroundings, step: Step) -> Watch | None:
-    tell = around.watch
-    if tell is None:
-        return None
-    what = clip(around.mask(step.source or step.verb), 100)
-    return lambda state, elapsed, seconds: tell(
-        around.mask(f"waiting for {what} ({state}), {elapsed} s of {seconds:g} s")
-    )
-
-
 def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) -> Any:
     """Run the verb, again after a failure as often as the step's ``--retries`` says."""
     from selenium.common.exceptions import WebDriverException
@@ -324,112 +235,6 @@ def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) 
         outcome.retries += 1
         stage.deadline.trail.tell(f"{type(problem).__name__}; trying again, for the {outcome.retries + 1}. time")
         stage.deadline = Deadline(stage.deadline.seconds, stage.deadline.trail, stage.deadline.watch)
-
-
-def _observe(around: Surroundings, stage: Stage, signature: Signature, outcome: Outcome, seen: _Seen) -> None:
-    """Where the page is now, and what it looks like. A page that stands still, behind a dialog or in a
-    navigation that was not waited for, is not asked."""
-    session = stage.session
-    if session.browser.patience.abandoned_at is not None:
-        stage.note = stage.note or "no picture: driver or page do not answer"
-        return
-    left_loading = stage.step.arguments.get("wait") == "none" and outcome.error is None
-    try:
-        if not left_loading:
-            acted = signature.step_type in ACTING and signature.step_type != "navigate"  # which waited itself
-            if acted and session.dialog is None and outcome.error is None:
-                _let_arrive(stage)
-            seen.facts = session.settle_signals(_FACTS)
-            if acted:
-                stage.note = stage.note or _opened(session)
-        if not left_loading and session.dialog is None:
-            _look(around, stage, signature, outcome.error is not None, seen)
-            return
-    except UnexpectedDialog:
-        # the driver may know of it a moment before our own channel does
-        if not session.browser.wait_for(lambda: session.dialog is not None, 2):
-            raise
-    seen.title, seen.url = session.titles().get(session.handle, ("", ""))
-    dialog = session.dialog
-    if dialog is not None:
-        stage.note = stage.note or f"{dialog.kind} {dialog.text[:80]!r} is open: %dialog accept or %dialog dismiss"
-
-
-def _opened(session: Session) -> str:
-    """What to do about a tab that the step opened; the session stays where it was."""
-    tabs = session.tabs
-    fresh = next((number for number, handle in enumerate(tabs) if handle not in session.tabs_before), None)
-    return "" if fresh is None or tabs[fresh] == session.handle else f"tab {fresh} opened: %tab {fresh} goes there"
-
-
-def _look(around: Surroundings, stage: Stage, signature: Signature, failed: bool, seen: _Seen) -> None:
-    """Ask the page where it is, take its picture, and on a failure keep its source."""
-    session = stage.session
-    facts = seen.facts or session.evaluate(_FACTS, timeout=5)
-    if isinstance(facts, dict):
-        seen.url, seen.title = facts["url"], facts["title"]
-        seen.viewport = (int(facts["width"]), int(facts["height"]))
-    always = (
-        around.settings.screenshots == "always" and stage.step.options.screenshot and signature.step_type not in UNSEEN
-    )
-    wanted = always or (failed and around.settings.screenshots != "never")
-    if stage.picture is not None:
-        seen.png, seen.screenshot = stage.picture, stage.artifacts[-1]
-    elif wanted:
-        png = capture.viewport(session, 10)
-        if png is not None:
-            seen.png = capture.covered(stage, png, (0, 0), document=False)
-            seen.screenshot = stage.keep(seen.png, "failure" if failed else "after", "image/png")
-            seen.box = _outline(stage)
-    if failed and around.settings.screenshots != "never":
-        seen.asked = True
-        evidence.gather(stage, seen.gathered)
-
-
-def _let_arrive(stage: Stage) -> None:
-    """After a step that acted: let the driver wait for a navigation it began, and measure the element again."""
-    element = stage.element
-    answer = stage.ask("probe", el=element) if element is not None else {"state": "stale"}
-    if answer.get("state") == "stale":
-        stage.element = stage.box = None
-        answer = stage.ask("probe")
-        if stage.session.dialog is None:
-            try:
-                actionability.wait_loaded(stage.session, Deadline(LOAD_PATIENCE))
-            except StepTimeout:
-                stage.note = stage.note or "the page was still loading"
-        return
-    box = answer.get("box")
-    stage.box = Box(**box) if isinstance(box, dict) else None
-
-
-def _outline(stage: Stage) -> Box | None:
-    """Where the step's element is in the picture just taken; nothing where its page went on to another meanwhile,
-    which then is what the picture shows."""
-    if stage.box is None:
-        return None
-    element = stage.element
-    try:
-        there = element is None or stage.session.holds(element)
-        if there is None:
-            there = stage.ask("probe", el=element).get("state") != "stale"
-    except (TabGone, StepTimeout):
-        return None
-    return stage.session.placement.box(stage.box) if there else None
-
-
-def glance(around: Surroundings, session: Session) -> tuple[bytes | None, dict[str, Any]]:
-    """A picture of the page as it is now, secrets covered, and where it is; nothing is recorded. No picture where a
-    dialog keeps it from being drawn. Raises :class:`StepProblem` and what the driver raises."""
-    stage = _stage(around, Step("screenshot"), VERBS["screenshot"], session)
-    png = capture.taken(stage, None, LOOK_SECONDS)
-    titles = session.titles()
-    title, url = titles.get(session.handle, ("", ""))
-    facts: dict[str, Any] = {"url": around.mask(url), "title": around.mask(title)}
-    if png is not None:
-        facts |= session.evaluate(_SIGHT, timeout=LOOK_SECONDS) or {}
-    tabs = [around.mask(text or address)[:80] for text, address in titles.values()]
-    return png, {**facts, "tabs": tabs, "tab": list(titles).index(session.handle) if session.handle in titles else 0}
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from .models import Analysis, Artifact, Box, NetworkRequest, Step
 
 if TYPE_CHECKING:
     from .baselines import Baselines
-    from .browser.engine import Session
+    from .browser.session import Session
     from .config import JBTS
 
 

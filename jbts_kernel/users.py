@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from .errors import BrowserGone
 
 if TYPE_CHECKING:
-    from .browser.engine import Session
     from .browser.launch import LaunchSpec
     from .browser.pool import Attached, BrowserPool
+    from .browser.session import Session
     from .config import JBTS
-    from .pipeline import Marks
     from .recorder import Recorder
     from .secrets import Secrets
+    from .surroundings import Marks
 
 GLANCE_SECONDS = 3.0
 """What a look at the page may take, between steps."""
@@ -99,7 +99,7 @@ class Users:
 
     def _arrive(self, user: str, session: Session) -> None:
         """A user has a session; what its page says from now on belongs to this test."""
-        from .pipeline import Marks
+        from .surroundings import Marks
 
         self.sessions[user] = session
         mark = session.browser.signals.mark()

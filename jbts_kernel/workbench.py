@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from .baselines import Baselines
     from .broadcast.events import Events
     from .demo import Shop
-    from .pipeline import Surroundings
     from .still_panel import StillPanel
     from .store.queries import Results
+    from .surroundings import Surroundings
     from .widgets import LivePanel
 
 Show = Callable[[StepResult], None]
@@ -238,7 +238,7 @@ class Workbench(Users, Answers):
 
     def surroundings(self) -> Surroundings:
         """What a step of this workbench stands in."""
-        from .pipeline import Marks, Surroundings
+        from .surroundings import Marks, Surroundings
 
         return Surroundings(
             settings=self.settings,

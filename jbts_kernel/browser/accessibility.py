@@ -19,7 +19,7 @@ from .cdp import CommandRefused
 
 if TYPE_CHECKING:
     from .cdp import Tab
-    from .engine import Session
+    from .session import Session
 
 Node = Mapping[str, Any]
 LINES = 4000

@@ -29,9 +29,9 @@ from ..errors import (
 from ..grammar import clip
 from ..models import Box
 from .cdp import CommandRefused
-from .engine import Session
 from .faults import transitional, translate
 from .locators import as_json
+from .session import Session
 from .trail import Trail, seen
 
 SLICE_MS = 400

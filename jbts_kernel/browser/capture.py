@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import TabGone
 from ..models import Artifact
 from .covering import hidden, paint
-from .engine import Session
+from .session import Session
 
 if TYPE_CHECKING:
     from ..stage import Stage

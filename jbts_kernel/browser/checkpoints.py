@@ -18,7 +18,7 @@ from ..errors import BrowserGone, StepProblem, TabGone, Unsupported
 from .cdp import CommandRefused, answer
 
 if TYPE_CHECKING:
-    from .engine import Session
+    from .session import Session
 
 KEPT = 100
 STORAGE_LIMIT = 2_000_000

@@ -18,7 +18,7 @@ from ..errors import BrowserGone, StepTimeout, TabGone, Unsupported
 from . import world
 from .cdp import GONE, Channel, browser_url
 from .chromium_session import ChromiumSession
-from .engine import QUIT_SECONDS, Browser, Download, Session, driver_errors
+from .engine import QUIT_SECONDS, Browser, driver_errors
 from .grid import Address
 from .interception import Interception
 from .launch import DEVICES, LaunchSpec, start
@@ -27,6 +27,7 @@ from .patience import SLACK, Patience
 from .processes import Process, drop_scratch, end, end_all_in, make_scratch
 from .processes import kill as kill_process
 from .reconnect import connect, kill
+from .session import Download, Session
 
 DOWNLOADS_KEPT = 200
 # A tab the page opens waits until we listen; without this the driver never gets it.

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BrowserGone, StepTimeout, TabGone, UnexpectedDialog
 from . import world
 from .cdp import CommandRefused, Tab, answer
-from .engine import PAGE_SCRIPT, Download, Session
 from .faults import dialog_open
 from .interception import Interception
 from .placement import TAB, Placement
+from .session import PAGE_SCRIPT, Download, Session
 from .signals import Dialog
 
 if TYPE_CHECKING:

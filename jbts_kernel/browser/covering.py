@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from ..errors import StepProblem
 from ..models import Box
 from .actionability import Deadline, attempt
-from .engine import Session
 from .locators import as_json
 from .placement import TAB, Placement
+from .session import Session
 
 PAINT = (60, 60, 67)
 FRAMES = 50

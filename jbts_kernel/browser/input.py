@@ -13,8 +13,8 @@ from typing import Any
 
 from ..errors import StepProblem
 from ..grammar import clip, nearest
-from .engine import Session
 from .placement import TAB, Placement
+from .session import Session
 
 ATTEMPTS, SEEN_MS = 5, 200
 """How often, and for how long each time, a pointer is moved into a frame of another process until that sees it."""

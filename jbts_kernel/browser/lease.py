@@ -12,7 +12,7 @@ from ..models import Artifact
 from .actionability import Deadline
 from .capture import png_size, store, viewport
 from .covering import hidden, paint
-from .engine import Session
+from .session import Session
 
 PICTURE_SECONDS = 5.0
 

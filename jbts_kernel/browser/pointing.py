@@ -15,9 +15,10 @@ from ..errors import LocatorInvalid, StepProblem, StepTimeout
 from ..grammar import clip
 from ..models import Box
 from .actionability import Deadline
-from .engine import Session, driver_errors
+from .engine import driver_errors
 from .locators import as_json
 from .placement import TAB, Placement
+from .session import Session
 
 FRAMES = 30
 """Frames that are listed; nobody chooses among more."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import BrowserGone, BrowserUnavailable, PoolFull, StepProblem, TabGone
 from ..ids import new_id
-from .engine import Browser, Session, driver_errors
+from .engine import Browser, driver_errors
 from .faults import first_line
 from .grid import shown
 from .launch import LaunchSpec
@@ -29,6 +29,7 @@ from .lending import lendable
 from .processes import Process, drop_scratch, kill, make_scratch
 from .reaper import start_watcher
 from .records import Record, Records, User
+from .session import Session
 
 WAIT_SECONDS = 30.0
 CHECK_SECONDS = 5.0

@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 
 from ..errors import BrowserGone, StepTimeout
-from .engine import Browser, Session
+from .engine import Browser
+from .session import Session
 
 ALIVE_SECONDS = 5.0
 DYING_SECONDS = 1.0

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..errors import BrowserGone
-from .engine import Session
+from .session import Session
 
 QUALITY, WIDTH, HEIGHT = 60, 1280, 1280
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..browser import input as gestures
-from ..browser.engine import Download
+from ..browser.session import Download
 from ..errors import NotActionable, StepProblem, StepTimeout, UsageProblem
 from ..grammar import Locator, clip
 from ..grammar import Path as PathWord

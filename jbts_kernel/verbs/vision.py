@@ -17,7 +17,7 @@ from ..stage import Stage
 from .registry import VISIBLE, verb
 
 if TYPE_CHECKING:
-    from ..browser.engine import Session
+    from ..browser.session import Session
     from ..vision.analyst import Request
     from ..vision.looking import Picture
     from ..vision.server import Server

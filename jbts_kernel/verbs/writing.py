@@ -17,7 +17,7 @@ from .registry import VERBS, command
 from .vision import run_script
 
 if TYPE_CHECKING:
-    from ..browser.engine import Session
+    from ..browser.session import Session
     from ..vision.generate import Line
     from ..vision.server import Server
     from ..vision.triage import Triage

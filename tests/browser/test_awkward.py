@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jbts_kernel.browser import input as gestures
-from jbts_kernel.browser.engine import PAGE_SCRIPT, Session
+from jbts_kernel.browser.session import PAGE_SCRIPT, Session
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial

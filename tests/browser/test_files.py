@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jbts_kernel.browser import input as gestures
-from jbts_kernel.browser.engine import Download
 from jbts_kernel.browser.lending import Lender
+from jbts_kernel.browser.session import Download
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jbts_kernel.browser.engine import Session
+from jbts_kernel.browser.session import Session
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial

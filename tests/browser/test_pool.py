@@ -21,10 +21,10 @@ from selenium.common.exceptions import NoSuchElementException
 from jbts_kernel.broadcast import discovery
 from jbts_kernel.broadcast.threaded import HubThread
 from jbts_kernel.browser.chromium import ChromiumBrowser
-from jbts_kernel.browser.engine import Session
 from jbts_kernel.browser.launch import LaunchSpec
 from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.browser.ports import held_port
+from jbts_kernel.browser.session import Session
 from jbts_kernel.errors import BrowserUnavailable, PoolFull
 
 if TYPE_CHECKING:

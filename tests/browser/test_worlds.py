@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jbts_kernel.browser.engine import PAGE_SCRIPT
+from jbts_kernel.browser.session import PAGE_SCRIPT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Site, Trial

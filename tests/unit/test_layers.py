@@ -39,10 +39,25 @@ ALLOWED = {
     "evidence": GROUND | {"browser", "evidence_page"},
     "evidence_page": GROUND | {"browser", "display"},
     "recorder": GROUND | {"log"},
+    "surroundings": GROUND | {"browser", "recorder", "stage"},
+    "observing": GROUND | {"browser", "evidence", "stage", "surroundings", "verbs"},
     "origin": GROUND | {"recorder"},
     "verbs": GROUND | {"log", "browser", "stage", "vision", "config", "secrets", "display", "baselines"},
 }
-SKINS = {"commands", "magics", "completion", "widgets", "suite", "cli", "tour", "tables", "doctor", "installation"}
+SKINS = {
+    "commands",
+    "magics",
+    "completion",
+    "widgets",
+    "panel_acts",
+    "panel_looks",
+    "suite",
+    "cli",
+    "tour",
+    "tables",
+    "doctor",
+    "installation",
+}
 # The verbs that ask the workbench something, and not the page, are a skin like the magics; so are the commands of
 # the command line, wherever what they do is kept.
 APART = {"verbs/commands.py": "commands", "store/commands.py": "commands"}
