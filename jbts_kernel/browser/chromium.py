@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,9 @@ from .patience import SLACK, Patience
 from .processes import Process, drop_scratch, end, end_all_in, make_scratch
 from .processes import kill as kill_process
 from .reconnect import connect, kill
-from .session import Download, Session
+from .session import Session
+from .targets import Downloads, Target, Targets
 
-DOWNLOADS_KEPT = 200
 # A tab the page opens waits until we listen; without this the driver never gets it.
 _ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 _DOMAINS = ("Page.enable", "Runtime.enable", "Network.enable", "Log.enable")
@@ -42,33 +41,18 @@ def _unwanted(params: dict[str, Any]) -> None:
     """A picture that was on its way when nobody wanted any more."""
 
 
-@dataclass(slots=True)
-class Target:
-    """A tab: its DevTools session and the context it lives in."""
-
-    target_id: str
-    session_id: str
-    context_id: str
-    opener: str | None
-
-
 class ChromiumBrowser(Browser):
     """A browser process with a channel to it."""
 
     def __init__(self, driver: Any, spec: LaunchSpec, scratch: str = "", process: Process | None = None) -> None:
         super().__init__(driver, spec, scratch, process)
-        self._targets: dict[str, Target] = {}
-        self._gone: set[str] = set()
-        self._by_session: dict[str, str] = {}
-        self._inner: set[str] = set()
-        self._frames: dict[str, str] = {}
+        self._tabs = Targets(self._arrived)
+        self.downloads = Downloads(self._arrived)
         self.worlds = world.Worlds()
         self.viewports: dict[str, tuple[int, int]] = {}
         self._own_context_used = False
         self._loan: Loan | None = None
         self._tab_ready: tuple[str, str] | None = None
-        self.downloads: dict[str, Download] = {}
-        self._download_contexts: dict[str, str] = {}  # of those a tab told of, which is before the browser does
         self._node_places: list[str] = []
         self._connect()
 
@@ -146,55 +130,33 @@ class ChromiumBrowser(Browser):
             self.screencasts.get(session_id or "", _unwanted)(params)
         elif method == "Target.attachedToTarget" and params["targetInfo"]["type"] != "page":
             self._enter(params["targetInfo"], params["sessionId"], session_id)
-        elif method == "Target.detachedFromTarget" and params["sessionId"] in self._inner:
-            self._leave(params["sessionId"])
         elif method == "Target.attachedToTarget":
-            info = params["targetInfo"]
-            target = Target(
-                info["targetId"], params["sessionId"], info.get("browserContextId", ""), info.get("openerId")
-            )
+            target = Target.of(params)
             self._prepare(target)
-            with self._arrived:
-                self._targets[target.target_id] = target
-                self._by_session[target.session_id] = target.target_id
-                self._arrived.notify_all()
+            self._tabs.add(target)
+        elif method == "Target.detachedFromTarget" and self._tabs.leave(params["sessionId"]):
+            self._forget(params["sessionId"])
         elif method in ("Target.targetDestroyed", "Target.detachedFromTarget"):
-            gone = params.get("targetId") or self._by_session.get(params.get("sessionId", ""), "")
-            with self._arrived:
-                self._gone.add(gone)
-                target_gone = self._targets.pop(gone, None)
-                self._arrived.notify_all()
-                if target_gone:
-                    self._by_session.pop(target_gone.session_id, None)
-                    self.worlds.forget(target_gone.session_id)
-                    self.intercepting.leave(target_gone.session_id)
+            gone = params.get("targetId") or self._tabs.tab_of(params.get("sessionId", ""))
+            closed = self._tabs.remove(gone)
+            if closed is not None:
+                self._forget(closed.session_id)
             self.signals.forget(gone)
         elif method in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
-            with self._arrived:
-                self._note_download(params)
-                self._arrived.notify_all()
+            self.downloads.note(params)
         elif method == "Page.downloadWillBegin":
-            tab = self._targets.get(self._by_session.get(session_id or "", ""))
+            tab = self._tabs.get(self._tabs.tab_of(session_id or ""))
             if tab is not None:
-                self._download_contexts[params["guid"]] = tab.context_id
-                for old in list(self._download_contexts)[:-DOWNLOADS_KEPT]:
-                    del self._download_contexts[old]
+                self.downloads.announce(params["guid"], tab.context_id)
         elif session_id is not None:
             self.worlds.receive(session_id, method, params)
-            self.signals.receive(self._by_session.get(session_id, ""), method, params)
+            self.signals.receive(self._tabs.tab_of(session_id), method, params)
             if method.startswith("Page.javascriptDialog"):
-                with self._arrived:
-                    self._arrived.notify_all()
+                self.wake()
 
-    def _note_download(self, event: dict[str, Any]) -> None:
-        key, state = event["guid"], event.get("state")
-        if "suggestedFilename" in event:
-            context = self._download_contexts.pop(key, "")
-            self.downloads[key] = Download(key, event["suggestedFilename"], event.get("url", ""), "running", context)
-            for old in list(self.downloads)[:-DOWNLOADS_KEPT]:
-                del self.downloads[old]
-        elif key in self.downloads and state in ("completed", "canceled"):
-            self.downloads[key] = replace(self.downloads[key], state=state)
+    def _forget(self, session_id: str) -> None:
+        self.worlds.forget(session_id)
+        self.intercepting.leave(session_id)
 
     def _enter(self, info: dict[str, Any], session_id: str, parent: str | None) -> None:
         """A frame of another site or a worker of a tab has a process and a session of its own; what it says
@@ -202,30 +164,17 @@ class ChromiumBrowser(Browser):
         if parent is None:
             self.channel.post("Runtime.runIfWaitingForDebugger", session=session_id)
             return
-        with self._arrived:
-            self._inner.add(session_id)
-            self._by_session[session_id] = self._by_session.get(parent, "")
-            if info["type"] == "iframe":
-                self._frames[info["targetId"]] = session_id
+        self._tabs.enter(session_id, parent, info["targetId"] if info["type"] == "iframe" else None)
         self._listen_to(session_id)
         self.intercepting.enter(session_id, parent)
 
-    def _leave(self, session_id: str) -> None:
-        with self._arrived:
-            self._inner.discard(session_id)
-            self._by_session.pop(session_id, None)
-            self._frames = {frame: held for frame, held in self._frames.items() if held != session_id}
-        self.worlds.forget(session_id)
-        self.intercepting.leave(session_id)
-
     def frame_session(self, frame_id: str) -> str | None:
         """The DevTools session of a frame that lives in a process of its own."""
-        return self._frames.get(frame_id)
+        return self._tabs.frame(frame_id)
 
     def inner_sessions(self, handle: str) -> list[str]:
         """The DevTools sessions of a tab's workers, and of its frames that live in processes of their own."""
-        with self._arrived:
-            return [one for one in self._inner if self._by_session.get(one) == handle]
+        return self._tabs.inside(handle)
 
     def _listen_to(self, session_id: str) -> None:
         for domain in _DOMAINS:
@@ -256,21 +205,17 @@ class ChromiumBrowser(Browser):
 
     def target(self, target_id: str, timeout: float = 5) -> Target:
         """The tab's DevTools session; waits for it to be attached. Raises :class:`TabGone`."""
-        with self._arrived:
-            known = {target_id}
-            self._arrived.wait_for(
-                lambda: known & self._targets.keys() or known & self._gone or not self.channel.open, timeout
-            )
-            if target_id not in self._targets and self.channel.open:
-                raise TabGone("the current tab was closed; go on with %tab 0 or %tab new (%tabs lists them)")
-            if target_id not in self._targets:
-                raise BrowserGone(GONE)
-            return self._targets[target_id]
+        self.wait_for(lambda: self._tabs.settled(target_id) or not self.channel.open, timeout)
+        found = self._tabs.get(target_id)
+        if found is None and self.channel.open:
+            raise TabGone("the current tab was closed; go on with %tab 0 or %tab new (%tabs lists them)")
+        if found is None:
+            raise BrowserGone(GONE)
+        return found
 
     def targets(self, context_id: str) -> list[Target]:
         """The tabs of a context, in the order they opened."""
-        with self._arrived:
-            return [t for t in self._targets.values() if t.context_id == context_id]
+        return self._tabs.of_context(context_id)
 
     def wait_answered(self, asked: Future[dict[str, Any]], session: Session, timeout: float) -> None:
         """Wait until a posted command is answered, or a dialog makes its tab stand still."""
@@ -325,7 +270,7 @@ class ChromiumBrowser(Browser):
 
     def stop_waiting(self, session: Session) -> None:
         with contextlib.suppress(BrowserGone):
-            target = self._targets.get(session.handle)
+            target = self._tabs.get(session.handle)
             if target is not None:
                 self.channel.post("Page.stopLoading", session=target.session_id)
 

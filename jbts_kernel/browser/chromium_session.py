@@ -259,7 +259,7 @@ class ChromiumSession(Session):
 
     def files(self) -> dict[str, Download]:
         ours = ("", self.context_id)
-        return {key: one for key, one in self.browser.downloads.copy().items() if one.context in ours}
+        return {key: one for key, one in self.browser.downloads.known.copy().items() if one.context in ours}
 
     def fetch(self, download: Download, place: Path) -> None:
         if self.browser.spec.grid:

@@ -100,7 +100,7 @@ def test_download(trial: Trial, tmp_path: Path) -> None:
 def test_many_downloads(trial: Trial) -> None:
     """A browser that has downloaded for long still tells a new download from the old ones."""
     trial.open("files.html")
-    kept = trial.bench.session.browser.downloads
+    kept = trial.bench.session.browser.downloads.known
     kept.update({f"old {n}": Download(f"old {n}", "old.csv", "", "completed") for n in range(200)})
     for name in ("report.csv", "report-1.csv"):
         assert trial("download #get").name == name
