@@ -28,8 +28,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .broadcast.events import Events
+    from .current import Page
     from .errors import JBTSError, StepFailed
-    from .workbench import Page, Workbench
+    from .workbench import Workbench
 
     events: Events
     jbts: Workbench
@@ -38,15 +39,15 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "jbts":
-        from .workbench import current
+        from .current import current
 
         return current()
     if name == "events":
-        from .workbench import current
+        from .current import current
 
         return current().events
     if name == "page":
-        from .workbench import Page, current
+        from .current import Page, current
 
         return Page(current)
     if name in ("JBTSError", "StepFailed"):
@@ -58,7 +59,7 @@ def __getattr__(name: str) -> Any:
 
 def step(name: str) -> Any:
     """``with step("sign in"): ...`` groups the steps inside under one name."""
-    from .workbench import current
+    from .current import current
 
     return current().group(name)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import analysis_card, asynchrony, display, grammar, verb_help
 from .config import JBTS
+from .current import Page, set_current
 from .display import Bundle
 from .errors import StepFailed, UsageProblem
 from .grammar import HelpWanted, Signature
@@ -22,7 +23,7 @@ from .origin import assigned_parameters, interactive
 from .printed import Printed
 from .recorder import status_of
 from .verbs import VERBS
-from .workbench import Page, Workbench, set_current, source_hash
+from .workbench import Workbench, source_hash
 
 NAMES = ("jbts", "page", "step")
 SHOWN_TYPES = (

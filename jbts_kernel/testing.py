@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from .current import current
 from .recorder import Origin
-from .workbench import current
 
 
 @contextlib.contextmanager

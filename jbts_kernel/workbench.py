@@ -102,7 +102,7 @@ class Workbench(Users, Answers):
         self._events: Events | None = None
         self._results: Results | None = None
         self._shop: Shop | None = None
-        self._closed = False
+        self.closed = False
         atexit.register(self.close)
 
     # ---- steps ----------------------------------------------------------------------------------
@@ -386,9 +386,9 @@ class Workbench(Users, Answers):
 
     def close(self) -> None:
         """End the execution, the run and everything this workbench started. Can be called twice."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         atexit.unregister(self.close)
         had_run = self.recorder.run_id is not None
         self.recorder.close_run()
@@ -408,53 +408,3 @@ class Workbench(Users, Answers):
 def source_hash(source: str) -> str:
     """What identifies a cell's text."""
     return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
-
-
-class Page:
-    """Every verb as a method: ``page.click("#go")``, ``page.expect("#total", "text", "$5.00")``, ``page.use("ada")``.
-
-    Made from the registry, so ``%click``, a line of ``%%steps`` and ``page.click`` are the same verb.
-    """
-
-    def __init__(self, workbench: Callable[[], Workbench]) -> None:
-        self._workbench = workbench
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        from .verbs import VERBS
-
-        signature = VERBS.get(name)
-        if signature is None:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            near = grammar.nearest_verb(name, VERBS)
-            raise AttributeError(f"page has no verb {name!r}" + (f"; did you mean {near}?" if near else ""))
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self._workbench().run(grammar.bind(signature, args, kwargs))
-
-        call.__name__ = name
-        call.__signature__ = grammar.python_signature(signature)  # type: ignore[attr-defined]  # what Shift+Tab shows
-        call.__doc__ = f"{signature.form}\n\n{signature.function.__doc__ or ''}"
-        return call
-
-    def __dir__(self) -> list[str]:
-        from .verbs import VERBS
-
-        return sorted(VERBS)
-
-
-_current: Workbench | None = None
-
-
-def current() -> Workbench:
-    """The workbench of this process; made when it is first asked for."""
-    global _current
-    if _current is None or _current._closed:
-        _current = Workbench()
-    return _current
-
-
-def set_current(workbench: Workbench | None) -> None:
-    """Make a workbench the one of this process."""
-    global _current
-    _current = workbench

@@ -9,26 +9,23 @@ before it is handed out.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BrowserGone, BrowserUnavailable, PoolFull, StepProblem, TabGone
-from ..ids import new_id
+from ..errors import BrowserGone, PoolFull, StepProblem, TabGone
 from .engine import Browser, driver_errors
 from .faults import first_line
 from .grid import shown
+from .keeping import Keeping
 from .launch import LaunchSpec
 from .lease import Lease
 from .lending import lendable
-from .processes import Process, drop_scratch, kill, make_scratch
-from .reaper import start_watcher
-from .records import Record, Records, User
+from .processes import kill, make_scratch
+from .records import Record
 from .session import Session
 
 WAIT_SECONDS = 30.0
@@ -73,23 +70,18 @@ class BrowserPool:
         if max_size < 1:
             raise ValueError("a pool has room for one browser at least")
         self.max_size = max_size
-        self.unkept = ""
-        """Why where the users stand could not be written down, as long as that is so."""
         self._tell_figures = tell
         self._told: Mapping[str, int] = {}
         self._waiting = 0
         self.home = home
         self.grace = grace
-        self.notebook = notebook
         self.lender = lender
         self.secrets = secrets
-        self._records = Records(home) if home is not None else None
+        self._keeping = Keeping(home, grace, notebook)
         self._changed = threading.Condition(threading.RLock())
         self._browsers: list[Browser] = []
         self._claimed: list[Browser] = []
         self._starting = 0
-        self._kept: dict[int, Record] = {}
-        self._watcher: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> BrowserPool:
         return self
@@ -216,17 +208,15 @@ class BrowserPool:
                 browser = Browser.borrow(spec, self.lender)
             else:
                 scratch = make_scratch()
-                if self._records is not None:
-                    record = self._announce(self._records, scratch, spec)
+                record = self._keeping.announce(scratch, spec)
                 browser = Browser.launch(spec, scratch)
         except BaseException:
-            if record is not None and self._records is not None:
-                self._records.remove(record)
+            self._keeping.drop(record)
             with self._changed:
                 self._starting -= 1
             raise
         if record is not None:
-            self._keep(browser, record)
+            self._keeping.keep(browser, record)
         with self._changed:
             self._starting -= 1
             self._add(browser)
@@ -245,83 +235,33 @@ class BrowserPool:
             self._changed.notify_all()
             self._tell()
         for browser in ended:
-            self._forget(browser)
+            self._keeping.forget(browser)
 
-    # ---- records --------------------------------------------------------------------------------
-    def _begin(self) -> None:
-        """Before the first browser: end what nobody needs any more, and see that ours will be ended."""
-        assert self.home is not None
-        assert self._records is not None
-        with self._changed:
-            if self._watcher is not None and self._watcher.poll() is None:
-                return
-            self._watcher = start_watcher(self.home)
-        self._records.reap()
-
-    def _announce(self, records: Records, scratch: str, spec: LaunchSpec) -> Record:
-        """Record a browser before it starts, because this process may be killed while it does."""
-        try:
-            self._begin()
-            grace = 0.0 if spec.grid else self.grace  # nobody takes that over, and others wait for the slot
-            return records.write(Record(new_id(), _myself(), scratch, grace, spec, self.notebook))
-        except OSError as problem:
-            drop_scratch(scratch)
-            raise BrowserUnavailable(
-                f"no browser is started, because {records.folder} cannot be written and nobody would find it when"
-                f" this process dies: {problem.strerror}"
-            ) from problem
-
-    def _keep(self, browser: Browser, record: Record) -> None:
-        """Write down what runs. Where that cannot be done now the record of before serves on: it is enough to end
-        the browser by, and the next step tries again."""
-        assert self._records is not None
-        found = replace(
-            record,
-            driver=browser.driver_process,
-            browser=browser.process,
-            address=browser.address,
-            program=browser.program,
-            session_id=str(browser.driver.session_id) if browser.spec.grid else "",
-        )
-        try:
-            self._kept[id(browser)] = self._records.write(found)
-            self.unkept = ""
-        except OSError as problem:
-            self._kept.setdefault(id(browser), record)
-            self.unkept = f"where its users stand cannot be written down: {problem.strerror}"
+    # ---- what others left -----------------------------------------------------------------------
+    @property
+    def unkept(self) -> str:
+        """Why where the users stand could not be written down, as long as that is so."""
+        return self._keeping.trouble
 
     def remember(self, sessions: Mapping[str, Session], current: str) -> None:
         """Record where the users stand, for whoever takes their browsers over."""
-        if self._records is None:
-            return
-        for browser in self.browsers:
-            record = self._kept.get(id(browser))
-            if record is None:
-                continue
-            users = {name: _standing(s) for name, s in sessions.items() if s.browser is browser and not s.closed}
-            if (record.users, record.current, record.driver) != (users, current, browser.driver_process):
-                self._keep(browser, replace(record, users=users, current=current))
+        self._keeping.remember(self.browsers, sessions, current)
 
     def attach(self) -> Attached | None:
         """Take over the browser a killed or restarted process left: one of the same notebook before others,
         the one used last before older ones. None where there is none."""
-        if self._records is None:
-            return None
-        left = sorted(self._records.orphans(), key=lambda one: one[1].notebook != self.notebook)
-        usable = [(path, r) for path, r in left if r.browser is not None and r.browser.alive and r.address]
-        for number, (path, record) in enumerate(usable):
-            self._begin()
-            taken = self._records.take(path, record, _myself())
+        left = self._keeping.left()
+        for number, (path, record) in enumerate(left):
+            taken = self._keeping.take(path, record)
             if taken is None:
                 continue
             sessions = self._take_over(taken)
             if sessions:
-                others = tuple(r for _, r in usable[number + 1 :])
+                others = tuple(r for _, r in left[number + 1 :])
                 return Attached(sessions, taken.current if taken.current in sessions else next(iter(sessions)), others)
         return None
 
     def _take_over(self, record: Record) -> dict[str, Session]:
-        assert self._records is not None
         assert record.browser is not None
         sessions: dict[str, Session] = {}
         browser: Browser | None = None
@@ -343,9 +283,9 @@ class BrowserPool:
             if browser is not None:
                 browser.close()
             record.end()
-            self._records.remove(record)
+            self._keeping.drop(record)
             return {}
-        self._keep(browser, replace(record, grace=self.grace, notebook=self.notebook))
+        self._keeping.taken(browser, record)
         with self._changed:
             self._add(browser)
         return sessions
@@ -418,36 +358,18 @@ class BrowserPool:
             browser.close()
         else:
             browser.close(0)
-        self._forget(browser)
+        self._keeping.forget(browser)
         self._wake()
-
-    def _forget(self, browser: Browser) -> None:
-        record = self._kept.pop(id(browser), None)
-        if record is not None and self._records is not None:
-            self._records.remove(record)
 
     def close(self, leave: bool = False) -> None:
         """End every browser; with ``leave``, let those go that somebody can take over. Can be called twice."""
         with self._changed:
             browsers, self._browsers = self._browsers, []
         for browser in browsers:
-            if leave and self.grace > 0 and browser.alive and id(browser) in self._kept and browser.address:
+            if leave and self.grace > 0 and browser.alive and self._keeping.holds(browser) and browser.address:
                 browser.leave()
             else:
                 browser.close()
-                self._forget(browser)
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None and watcher.stdin is not None:
-            watcher.stdin.close()
-            if not leave:
-                watcher.wait()
+                self._keeping.forget(browser)
+        self._keeping.close(leave)
         self._wake()
-
-
-def _myself() -> Process:
-    return Process.of(os.getpid()) or Process(os.getpid(), 0.0)
-
-
-def _standing(session: Session) -> User:
-    downloads = str(session.downloads) if session.downloads else None
-    return User(session.context_id, session.handle, downloads, session.viewport)

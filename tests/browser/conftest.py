@@ -30,10 +30,11 @@ from jbts_kernel import display
 from jbts_kernel.browser.launch import find_binary, find_driver
 from jbts_kernel.browser.pool import BrowserPool
 from jbts_kernel.config import JBTS
+from jbts_kernel.current import Page
 from jbts_kernel.errors import StepFailed, UsageProblem
 from jbts_kernel.log import Record, Tail
 from jbts_kernel.models import StepResult
-from jbts_kernel.workbench import Page, Workbench
+from jbts_kernel.workbench import Workbench
 
 PAGES = Path(__file__).parent.parent / "site"
 BROWSER_FOLDER = Path(__file__).parent

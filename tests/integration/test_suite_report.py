@@ -20,12 +20,12 @@ import pytest
 from PIL import Image
 
 from jbts_kernel.browser import capture
+from jbts_kernel.current import Page as Live
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.log import Log
 from jbts_kernel.models import Event
 from jbts_kernel.recorder import Origin, Recorder
 from jbts_kernel.suite.report import find_run, write_report
-from jbts_kernel.workbench import Page as Live
 from jbts_kernel.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[2]

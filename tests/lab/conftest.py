@@ -23,7 +23,8 @@ import psutil
 import pytest
 
 from jbts_kernel.config import JBTS
-from jbts_kernel.workbench import Page, Workbench
+from jbts_kernel.current import Page
+from jbts_kernel.workbench import Workbench
 
 PATIENCE = 90.0
 TOKEN = "lab-under-test"

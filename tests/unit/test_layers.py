@@ -61,7 +61,7 @@ SKINS = {
 # The verbs that ask the workbench something, and not the page, are a skin like the magics; so are the commands of
 # the command line, wherever what they do is kept.
 APART = {"verbs/commands.py": "commands", "store/commands.py": "commands"}
-WITHOUT_IPYTHON = {*ALLOWED, "workbench", "pipeline", "commands"}
+WITHOUT_IPYTHON = {*ALLOWED, "workbench", "current", "pipeline", "commands"}
 
 
 def modules() -> list[tuple[str, Path]]:
