@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from . import evidence
@@ -19,7 +19,7 @@ from .browser.actionability import Deadline
 from .browser.faults import translate
 from .browser.grid import shown
 from .errors import BrowserGone, JBTSError, StepProblem, StepTimeout
-from .grammar import Parameter, Signature, convert
+from .grammar import Parameter, Signature, common_options, convert
 from .ids import new_id
 from .models import ConsoleMessage, NetworkRequest, Status, Step, StepOptions, StepResult
 from .observing import GLANCE_SECONDS, LOOK_SECONDS, Seen, observe
@@ -274,8 +274,8 @@ def run_group(around: Surroundings, name: str, parents: list[str]) -> Iterator[N
 
 
 def fill(step: Step, signature: Signature, interpolate: Callable[[str], str]) -> Step:
-    """The step with ``${...}`` filled in and the words converted to their kinds. A command's text (SQL,
-    lines of steps) stays as it is: the command fills in each part where it knows what it means."""
+    """The step with ``${...}`` filled in, in its options too, and the words converted to their kinds. A command's
+    text (SQL, lines of steps) stays as it is: the command fills in each part where it knows what it means."""
 
     def one(parameter: Parameter, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -284,5 +284,8 @@ def fill(step: Step, signature: Signature, interpolate: Callable[[str], str]) ->
             return value
         return convert(parameter, interpolate(value))
 
-    known = {p.name: p for p in signature.parameters}
-    return replace(step, arguments={name: one(known[name], value) for name, value in step.arguments.items()})
+    known = {p.name: p for p in (*signature.parameters, *common_options(signature))}
+    arguments = {name: one(known[name], value) for name, value in step.arguments.items()}
+    given = {f.name: getattr(step.options, f.name) for f in fields(StepOptions) if f.name in known}
+    options = {name: one(known[name], value) for name, value in given.items()}
+    return replace(step, arguments=arguments, options=replace(step.options, **options))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ _SLICE = """new Promise((go, fail) => {
   reader.readAsDataURL(chosen.files[0].slice(%(start)d, %(end)d));
 })"""
 ALIVE_SECONDS = 5.0
+STOP_SECONDS = 1.0
+LOOK_SECONDS = 0.02
 BLOCKED_SECONDS = 0.15
 """How long a page may need for nothing before it is taken to be blocked by a script of its own."""
 
@@ -236,7 +239,15 @@ class ChromiumSession(Session):
         return not self.browser.channel.post("Page.navigate", {"url": url}, self._target).done()
 
     def stop_loading(self) -> None:
-        self.browser.channel.call("Page.stopLoading", session=self._target)
+        deadline = time.monotonic() + STOP_SECONDS
+        while True:
+            try:
+                self.browser.channel.call("Page.stopLoading", session=self._target)
+                return
+            except CommandRefused:  # between two documents, where for a moment there is no page
+                if time.monotonic() > deadline:
+                    return
+                self.browser.look_again(LOOK_SECONDS)
 
     def cookies(self, url: str) -> dict[str, str]:
         found = self.browser.channel.call("Network.getCookies", {"urls": [url]}, self._target)["cookies"]

@@ -126,8 +126,8 @@ LARGEST_VIEWPORT = 8192
 
 
 def parse_viewport(text: str) -> tuple[int, int]:
-    """``1280x800`` as (1280, 800). Raises :class:`ConfigProblem` with an example otherwise."""
-    match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×]\s*(\d{2,5})\s*", text)
+    """``1280x800``, or ``1280,800``, as (1280, 800). Raises :class:`ConfigProblem` with an example otherwise."""
+    match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×,]\s*(\d{2,5})\s*", text)
     if match is not None and max(int(size) for size in match.groups()) > LARGEST_VIEWPORT:
         raise ConfigProblem(f"a viewport is at most {LARGEST_VIEWPORT} pixels wide and high, not {text!r}")
     if match is None:
@@ -272,12 +272,19 @@ def _start_chromium(spec: LaunchSpec, name: str, scratch: str | None) -> Any:
             raise GridUnavailable(
                 f"the grid at {shown(spec.grid)} started no {name}: {_session_refused(name, str(error.msg or ''))}"
             ) from None
+        if not spec.headless and not _screen():
+            raise BrowserUnavailable(f"{name} has no screen for a window here; use --headless or set DISPLAY") from None
         raise BrowserUnavailable(_session_refused(name, str(error.msg or ""))) from None
     except (WebDriverException, HTTPError, OSError) as error:
         first = (str(error).strip() or type(error).__name__).split("\n", 1)[0].removeprefix("Message: ")
         if spec.grid:
             raise GridUnavailable(f"the grid at {shown(spec.grid)} started no {name}: {first[:300]}") from None
         raise BrowserUnavailable(f"{name} did not start: {first[:300]}") from None
+
+
+def _screen() -> bool:
+    """Whether a window can be shown; only Linux may be without a screen and know it."""
+    return platform.system() != "Linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 _NOT_INSTALLED = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import UsageProblem
@@ -12,6 +12,8 @@ from .signature import Parameter, Signature, common_options, nearest_verb
 from .texts import clip, nearest
 from .values import check_required, convert, split_common
 from .words import Token, join_nesting, quote, tokenize
+
+QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*')"""
 
 
 class HelpWanted(Exception):
@@ -74,9 +76,7 @@ def parse_arguments(signature: Signature, text: str, skip: str | None = None) ->
             raise HelpWanted(signature)
         parameter = named.get(option)
         if parameter is None:
-            near = nearest(option, named)
-            hint = f"did you mean {near}?" if near else f"%{signature.verb} --help lists them"
-            raise UsageProblem(f"%{signature.verb} has no option {clip(option)}; {hint}", word=option)
+            raise _no_option(signature, option, named)
         if parameter.kind == "flag":
             if equals:
                 raise UsageProblem(f"{option} takes no value; write it alone", word=token.value)
@@ -103,6 +103,12 @@ def parse_arguments(signature: Signature, text: str, skip: str | None = None) ->
     return split_common(signature, values)
 
 
+def _no_option(signature: Signature, option: str, known: Iterable[str]) -> UsageProblem:
+    near = nearest(option, known)
+    hint = f"did you mean {near}?" if near else f"%{signature.verb} --help lists them"
+    return UsageProblem(f"%{signature.verb} has no option {clip(option)}; {hint}", word=option)
+
+
 def _split_rest(signature: Signature, text: str) -> tuple[str, str]:
     """Divide a line into its options and the text between them, which is not ours to tokenize."""
     known = [p for p in (*signature.parameters, *common_options(signature)) if not p.positional]
@@ -121,8 +127,11 @@ def _split_rest(signature: Signature, text: str) -> tuple[str, str]:
     if left := re.search(rf"(?:^|\s)({charts or '(?!)'})(?=[\s=]|$)", middle):  # SQL would take it for a comment
         metavar = next(p.metavar for p in known if p.option == left[1])
         raise UsageProblem(f"{left[1]} needs three words: {left[1]} {metavar}", word=left[1])
-    if middle and middle[0] in "'\"" and middle[-1] == middle[0] and middle.count(middle[0]) == 2:
-        middle = middle[1:-1]
+    if re.fullmatch(QUOTED, middle):
+        return f"{before} {after}", tokenize(middle)[0].value
+    stray = re.search(r"(?:^|\s)(--[a-zA-Z][\w-]*)", re.sub(QUOTED, "", middle))
+    if stray and any(p.prose for p in signature.parameters):
+        raise _no_option(signature, stray[1], [p.option for p in known])
     return f"{before} {after}", middle
 
 
@@ -173,7 +182,8 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         if not parameter.positional or (rest and _left_out(signature, parameter, rest[0])):
             continue
         if parameter.variadic:
-            values[parameter.name] = tuple(convert(parameter, v) for v in rest)
+            given = rest[0] if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else rest  # a list is several
+            values[parameter.name] = tuple(convert(parameter, v) for v in given)
             rest = []
         elif rest and not (rest[0] is None and not parameter.required):
             values[parameter.name] = convert(parameter, rest.pop(0))
@@ -189,11 +199,11 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
             raise UsageProblem(f"page.{signature.verb} has no argument {name!r}; {hint}", word=name)
         if value is None:
             continue
-        if named.repeated and isinstance(value, (list, tuple)):
+        if (named.repeated or named.variadic) and isinstance(value, (list, tuple)):
             values[named.name] = tuple(convert(named, v) for v in value)
         else:
             converted = convert(named, value)
-            values[named.name] = (converted,) if named.repeated else converted
+            values[named.name] = (converted,) if named.repeated or named.variadic else converted
     check_required(signature, values)
     arguments, options = split_common(signature, values)
     return Step(signature.verb, arguments, options, source=render(signature, arguments))
@@ -207,7 +217,8 @@ def render(signature: Signature, arguments: Mapping[str, Any]) -> str:
         if value is None or value == parameter.default:
             continue
         if parameter.kind == "rest" or parameter.name == signature.body:
-            words.append(str(value).strip().split("\n", 1)[0])
+            line = str(value).strip().split("\n", 1)[0]
+            words.append(quote(line) if parameter.prose and "--" in line else line)
         elif parameter.positional:
             values = value if parameter.variadic else (value,)
             words += [quote(str(v)) for v in values]

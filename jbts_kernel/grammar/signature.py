@@ -37,6 +37,8 @@ Path = Annotated[str, "path"]
 """A file or folder name; completed from the disk."""
 Rest = Annotated[str, "rest"]
 """The rest of the line as it stands (JavaScript, SQL); options may come before or after it."""
+Prose = Annotated[str, "rest", "prose"]
+"""The rest of the line as words for a person (a title): a ``--word`` in it that is not quoted is a mistyped option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Parameter:
     default: Any = None
     choices: tuple[str, ...] = ()
     repeated: bool = False
+    prose: bool = False
 
     @property
     def option(self) -> str:
@@ -144,6 +147,7 @@ def _parameters(function: Callable[..., Any]) -> Iterable[Parameter]:
             default=None if p.default is p.empty else p.default,
             choices=choices,
             repeated=repeated and not variadic,
+            prose=getattr(hint, "__metadata__", ())[1:] == ("prose",),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -17,10 +17,16 @@ LARGEST = 10_000_000
 """Numbers are times, counts and statuses; what is larger (or infinite, or not a number) is a slip."""
 
 
+POINTS = ("text", "input", "locator")
+"""Kinds that may be a point of two numbers, or a size; in Python that is a pair."""
+
+
 def convert(parameter: Parameter, value: Any) -> Any:
     """A word as the parameter's kind. A word that still holds ``${...}`` passes: it is converted
     again after it has been filled in."""
     name = parameter.name if parameter.positional else parameter.option
+    if parameter.kind in POINTS and isinstance(value, (list, tuple)) and _is_point(value):
+        value = ",".join(str(number) for number in value)
     if isinstance(value, str):
         _check_characters(name, value)
         if "${" in value:
@@ -59,6 +65,10 @@ def convert(parameter: Parameter, value: Any) -> Any:
     if parameter.kind == "chart":
         return value if isinstance(value, str) else tuple(str(word) for word in value)
     return value if isinstance(value, str) else str(value)
+
+
+def _is_point(value: Sequence[Any]) -> bool:
+    return len(value) == 2 and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in value)
 
 
 def _check_characters(name: str, value: str) -> None:

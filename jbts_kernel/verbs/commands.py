@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import JBTSError, StepProblem, UsageProblem
-from ..grammar import Chart, Names, Rest, clip
+from ..errors import ConfigProblem, JBTSError, StepProblem, UsageProblem
+from ..grammar import Chart, Names, Prose, Rest, clip
 from .registry import VERBS, command
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def steps(bench: Workbench, script: Rest) -> Any:
 
 
 @command("group", body="script")
-def group(bench: Workbench, title: Rest, script: Rest) -> Any:
+def group(bench: Workbench, title: Prose, script: Rest) -> Any:
     """Run many steps as one named step.
 
     Args:
@@ -37,7 +37,7 @@ def group(bench: Workbench, title: Rest, script: Rest) -> Any:
 @command("test")
 def test_(
     bench: Workbench,
-    title: Rest,
+    title: Prose,
     *,
     tags: Names = "",
     priority: Literal["critical", "high", "medium", "low"] | None = None,
@@ -75,8 +75,8 @@ def browser(
     bench: Workbench,
     browser_name: str | None = None,
     *,
-    headless: bool = False,
-    headed: bool = False,
+    headless: bool | None = None,
+    headed: bool | None = None,
     viewport: str | None = None,
     grid: str | None = None,
     arg: tuple[str, ...] = (),
@@ -104,6 +104,7 @@ def browser(
 
     if headless and headed:
         raise UsageProblem("--headless and --headed exclude each other; give one")
+    hidden = headless if headed is None else not headed  # headless=False is what a call says for --headed
     if attach:
         if any((browser_name, headless, headed, viewport, grid, arg, device, as_)):
             raise UsageProblem("--attach takes over a browser as it is; leave the other options out")
@@ -112,10 +113,13 @@ def browser(
     spec = bench.specs.get(user, bench.spec)  # a new user is given what the one before has
     if browser_name:
         spec = replace(spec, browser=check_browser(browser_name, grid or spec.grid))
-    if headless or headed:
-        spec = replace(spec, headless=headless)
+    if hidden is not None:
+        spec = replace(spec, headless=hidden)
     if viewport:
-        spec = replace(spec, viewport=parse_viewport(viewport))
+        try:
+            spec = replace(spec, viewport=parse_viewport(viewport))
+        except ConfigProblem as problem:
+            raise UsageProblem(problem.message, word=viewport) from None
     if grid:
         spec = replace(spec, grid=grid)
     if arg:

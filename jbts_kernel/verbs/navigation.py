@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from ..browser import actionability
 from ..browser.faults import first_line, navigation_failed, transitional, translate
 from ..browser.placement import TAB
-from ..errors import ExpectationFailed, NavigationFailed, StepTimeout
+from ..errors import ExpectationFailed, NavigationFailed, StepTimeout, UsageProblem
 from ..grammar import Input, clip
 from ..stage import Stage
 from .registry import verb
 
+Wait = Literal["load", "dom", "none"]
 SCHEMES = ("http", "https", "file", "about", "data", "chrome", "blob", "view-source", "chrome-error")
 
 
@@ -60,8 +61,8 @@ def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
     framed, stage.session.frames, stage.session.placement = bool(stage.session.frames), [], TAB
     stage.session.browser.limit("page_load", max(0.2, stage.deadline.left))
     if stage.session.left_loading:  # the driver would wait for it first
-        stage.session.stop_loading()
         stage.session.left_loading = False
+        stage.session.stop_loading()
     try:
         if framed:
             stage.driver.switch_to.default_content()
@@ -83,12 +84,34 @@ def arrive(stage: Stage, go: Callable[[], None], wait: str, url: str) -> None:
         actionability.wait_loaded(stage.session, stage.deadline)
 
 
-@verb("navigate", "navigate", also="goto go open visit get url")
+def _check_wait(wait: str = "load", expect_status: int | None = None, **_: object) -> None:
+    if wait == "none" and expect_status is not None:
+        raise UsageProblem("--wait none does not wait for a status; leave it out, or --expect-status", word="none")
+
+
+def _leave(stage: Stage, begin: Callable[[], bool]) -> None:
+    """Begin to go somewhere, and wait for nothing."""
+    stage.driver.switch_to.default_content()
+    stage.session.frames, stage.session.placement = [], TAB
+    stage.session.left_loading = True
+    stage.note = "left loading" if begin() else ""
+
+
+def _check_status(stage: Stage, facts: Mapping[str, object], what: str, expected: int | None) -> None:
+    """Write down the HTTP status of the page that came. Raises :class:`ExpectationFailed` where it is another."""
+    status = facts.get("status")
+    stage.http_status = int(str(status)) if status else None
+    if expected is not None and stage.http_status != expected:
+        got = "no status at all" if stage.http_status is None else str(stage.http_status)
+        raise ExpectationFailed(f"expected HTTP status {expected} from {clip(what)}; it answered {got}")
+
+
+@verb("navigate", "navigate", also="goto go open visit get url", check=_check_wait)
 def navigate(
     stage: Stage,
     url: Input,
     *,
-    wait: Literal["load", "dom", "none"] = "load",
+    wait: Wait = "load",
     expect_status: int | None = None,
 ) -> None:
     """Open an address, relative to base_url, and wait for it to load.
@@ -102,10 +125,7 @@ def navigate(
     if expect_status is not None:
         stage.session.browser.need("status")
     if wait == "none":
-        stage.driver.switch_to.default_content()
-        stage.session.frames, stage.session.placement = [], TAB
-        stage.session.left_loading = True
-        stage.note = "left loading" if stage.session.begin(full) else ""
+        _leave(stage, lambda: stage.session.begin(full))
         return
     browser, plain = stage.session.browser, full.partition("#")[0]
     mark, known = browser.signals.mark(), stage.session.files().keys()
@@ -129,38 +149,49 @@ def navigate(
     if facts.get("url") == "about:blank" and not full.startswith("about:"):  # where WebKit shows its errors
         shown = clip(str(stage.session.evaluate("document.body ? document.body.innerText : ''") or ""), 200)
         raise NavigationFailed(f"cannot open {clip(full)}: {shown or 'the browser refuses that address'}")
-    status = facts.get("status")
-    stage.http_status = int(status) if status else None
-    if expect_status is not None and stage.http_status != expect_status:
-        got = "no status at all" if stage.http_status is None else str(stage.http_status)
-        raise ExpectationFailed(f"expected HTTP status {expect_status} from {clip(full)}; it answered {got}")
+    _check_status(stage, facts, full, expect_status)
 
 
-@verb("back", "navigate", also="go_back")
-def back(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+def _again(stage: Stage, go: Callable[[], None], script: str, wait: Wait, status: int | None, what: str) -> None:
+    """Go to a page that the tab has been on before; ``script`` begins the same where nothing is waited for."""
+    if status is not None:
+        stage.session.browser.need("status")
+    if wait == "none":
+        _leave(stage, lambda: stage.session.evaluate(f"setTimeout(() => {script})") is not None)
+        return
+    arrive(stage, go, wait, what)
+    if stage.session.dialog is None:
+        _check_status(stage, stage.ask("probe"), what, status)
+
+
+@verb("back", "navigate", also="go_back", check=_check_wait)
+def back(stage: Stage, *, wait: Wait = "load", expect_status: int | None = None) -> None:
     """Go back one page in this tab's history.
 
     Args:
-        wait: for the load event, or for the document only
+        wait: for the load event, for the document only, or for nothing
+        expect_status: fail unless the page there came with this HTTP status
     """
-    arrive(stage, stage.driver.back, wait, "the page before")
+    _again(stage, stage.driver.back, "history.back()", wait, expect_status, "the page before")
 
 
-@verb("forward", "navigate", also="go_forward")
-def forward(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+@verb("forward", "navigate", also="go_forward", check=_check_wait)
+def forward(stage: Stage, *, wait: Wait = "load", expect_status: int | None = None) -> None:
     """Go forward one page in this tab's history.
 
     Args:
-        wait: for the load event, or for the document only
+        wait: for the load event, for the document only, or for nothing
+        expect_status: fail unless the page there came with this HTTP status
     """
-    arrive(stage, stage.driver.forward, wait, "the next page")
+    _again(stage, stage.driver.forward, "history.forward()", wait, expect_status, "the next page")
 
 
-@verb("reload", "navigate", also="refresh")
-def reload(stage: Stage, *, wait: Literal["load", "dom"] = "load") -> None:
+@verb("reload", "navigate", also="refresh", check=_check_wait)
+def reload(stage: Stage, *, wait: Wait = "load", expect_status: int | None = None) -> None:
     """Load the current page again.
 
     Args:
-        wait: for the load event, or for the document only
+        wait: for the load event, for the document only, or for nothing
+        expect_status: fail unless the answer has this HTTP status
     """
-    arrive(stage, stage.driver.refresh, wait, "the page")
+    _again(stage, stage.driver.refresh, "location.reload()", wait, expect_status, "the page")

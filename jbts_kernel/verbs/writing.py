@@ -11,7 +11,7 @@ from .. import display
 from ..browser.faults import translate
 from ..browser.locators import as_json
 from ..errors import JBTSError, StepProblem, UsageProblem
-from ..grammar import Path, Rest, clip, parse
+from ..grammar import Path, Prose, clip, parse
 from ..models import ConsoleMessage, NetworkRequest, Step, StepResult
 from .registry import VERBS, command
 from .vision import run_script
@@ -211,7 +211,7 @@ def _show_triage(bench: Workbench, found: Triage) -> None:
 @command("generate")
 def generate(
     bench: Workbench,
-    requirement: Rest,
+    requirement: Prose,
     *,
     url: str | None = None,
     into: Path | None = None,

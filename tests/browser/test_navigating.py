@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jbts_kernel.errors import UsageProblem
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Trial
 
@@ -153,6 +155,31 @@ def test_going_without_waiting(trial: Trial) -> None:
     assert trial.row()["status"] == "passed"
     trial.site.gate.set()  # only now does the server answer
     trial("expect h1 text through")
+
+
+def test_what_was_not_waited_for_is_in_nobody_s_way(trial: Trial) -> None:
+    """A navigation that is just replacing the page holds up none of those that may follow."""
+    trial("navigate /labels.html")
+    for line in ["navigate /buttons.html", "reload", "back"] * 5:
+        trial("navigate /frames.html --wait none")
+        trial(line)
+
+
+def test_statuses_of_pages_that_come_again(trial: Trial) -> None:
+    """Going back, forward and again tell the page's status as going there does, and can leave at once, too."""
+    trial("navigate /status/404")
+    trial("reload --expect-status 404")
+    assert (trial.last.http_status, trial.row()["http_status"]) == (404, 404)
+    trial("navigate /labels.html")
+    trial.fails(
+        "back --expect-status 200", "ExpectationFailed", "from the page before", "it answered 404", status="failed"
+    )
+    trial("forward --wait none")
+    assert trial.last.note == "left loading"
+    trial("expect title Labels")
+    for line in ("navigate /status/404", "reload"):
+        with pytest.raises(UsageProblem, match="--wait none does not wait for a status"):
+            trial(f"{line} --wait none --expect-status 200")
 
 
 def test_leaving_a_navigation_that_hangs(trial: Trial) -> None:

@@ -190,6 +190,9 @@ def test_names_are_filled_in(trial: Trial) -> None:
     trial.bench.namespace["n"] = 1
     trial("expect button count ${n} --continue-on-failure --timeout 0.1")
     assert trial.row()["expected"] == "count 1"
+    trial.bench.namespace["half"] = "0.5"
+    trial.fails("click #nothing --timeout ${half} --retries ${n} --name 'press ${who}'", "ElementNotFound")
+    assert (trial.row()["name"], trial.row()["retries"]) == ("press Ada", 1)
     trial.bench.namespace["code"] = "3"
     trial("navigate /status/200 --expect-status ${code}00 --continue-on-failure")
     assert trial.row()["error_message"].startswith("expected HTTP status 300")

@@ -69,6 +69,19 @@ def test_a_new_user_gets_the_same_browser_as_the_one_before(trial: Trial) -> Non
         trial(f"use {user}")
         trial("navigate /labels.html")
     assert trial.js("innerWidth") == 500
+    with pytest.raises(UsageProblem, match="a viewport is WIDTHxHEIGHT in pixels, like 1280x800, not 'wide'"):
+        trial("browser chrome --viewport wide")
+
+
+def test_a_window_can_be_asked_for_in_python(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """headless=False is what a call says for --headed, and a viewport may be a pair; where there is no screen, that is
+    said."""
+    trial.page.browser(viewport=(900, 700), as_="small")
+    assert (trial.bench.spec.viewport, trial.bench.spec.headless) == ((900, 700), True)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(JBTSError, match="has no screen for a window here; use --headless or set DISPLAY"):
+        trial.page.browser(headless=False)
 
 
 def test_a_command_is_a_method_too(trial: Trial) -> None:

@@ -282,7 +282,25 @@ def test_the_rest_of_a_line_is_left_as_it_is() -> None:
     step = one("evaluate --timeout 3 x -- y --optional")
     assert (step.arguments["script"], step.options.timeout, step.options.optional) == ("x -- y", 3.0, True)
     assert one('evaluate "a + b"').arguments["script"] == "a + b"
+    assert one("""evaluate "a" + "b\"""").arguments["script"] == '"a" + "b"'
+    assert one(r"""evaluate "q(\"h1\")" --optional""").arguments["script"] == 'q("h1")'
     assert one("query select '--x' --limit 5").arguments == {"sql": "select '--x'", "limit": 5}
+
+
+def test_a_mistyped_option_is_no_part_of_a_title() -> None:
+    """A title is words: what looks like an option there is one that does not exist, unless it is quoted."""
+    assert one(r'test "Say \"hi\" now" --tags a').arguments == {"title": 'Say "hi" now', "tags": ("a",)}
+    assert one("test Don't panic -- yet").arguments["title"] == "Don't panic -- yet"
+    assert one('test "the --tag option" --tags a').arguments["title"] == "the --tag option"
+    for line, word in (
+        ("test Login --tag smoke", "--tag; did you mean --tags"),
+        ('test "Login" --prio high', "--prio"),
+        ("group part --optional", "%group has no option --optional"),
+        ("generate buy a lamp --ur /shop", "--ur; did you mean --url"),
+    ):
+        with pytest.raises(UsageProblem, match="has no option") as caught:
+            parse(line, VERBS, "click #a" if line.startswith("group") else None)
+        assert word in caught.value.message
 
 
 def test_bodies() -> None:
@@ -313,6 +331,10 @@ def test_calls() -> None:
     assert bind(VERBS["request"], ["GET", "/"], {"json": "a=1"}).arguments["json"] == ("a=1",)
     assert bind(VERBS["type"], ["#a", 5], {}).arguments["text"] == "5"
     assert bind(VERBS["type"], ["#a", "x"], {"delay": None}).arguments == {"locator": "#a", "text": "x"}
+    assert bind(VERBS["click"], ["#a"], {"at": (12, 3.5)}).arguments["at"] == "12,3.5"
+    assert bind(VERBS["scroll"], [(0, 100)], {}).source == "scroll 0,100"
+    for args, kwargs in ((["#a", ["x", "y"]], {}), (["#a", "x", "y"], {}), (["#a"], {"choices": ["x", "y"]})):
+        assert bind(VERBS["select"], args, kwargs).arguments["choices"] == ("x", "y")
     for args, kwargs, words in (
         (["#a", "#b"], {}, "1 value(s) too many"),
         ([], {}, "needs LOC"),
