@@ -26,7 +26,7 @@ from .observing import GLANCE_SECONDS, LOOK_SECONDS, Seen, observe
 from .recorder import fingerprint, status_of
 from .stage import Stage
 from .surroundings import Surroundings, stage_for
-from .verbs import ACTING
+from .verbs import ACTING, BEGINNING
 
 if TYPE_CHECKING:
     from .browser.session import Session
@@ -72,7 +72,8 @@ def run_step(
         stage = stage_for(around, step, signature, session)
         stage.ordinal = ordinal
         if signature.step_type in ACTING:
-            around.marks().act = session.browser.signals.mark()
+            if signature.step_type in BEGINNING:
+                around.marks().act = session.browser.signals.mark()
             if step.verb != "restore":  # which looks at the page itself
                 session.checkpoints.take(session, ordinal)
         outcome.value = _attempts(stage, step, signature, outcome)

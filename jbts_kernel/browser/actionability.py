@@ -39,11 +39,14 @@ _TOLD = ("element", "condition", "page", "loaded")  # commands that wait
 _SEEN = ("covers", "masks", "frame")  # commands about what a picture shows
 _ANYWHERE = ("probe", "loaded", "masks")  # asked after a step, which may have closed its frame
 
+NO_PAGE = ("about:blank", "data:,")
+"""Where a tab is that has been nowhere yet."""
 _STUCK = {
     "hidden": "it is in the page but not visible",
     "disabled": "it is disabled",
     "readonly": "it cannot be edited",
     "moving": "it keeps moving",
+    "redrawn": "it is replaced by another all the time",
     "offscreen": "it cannot be scrolled into view",
     "inert": "it is inert: a modal dialog is open, or its part of the page is switched off",
     "untouchable": "the pointer passes through it (pointer-events: none)",
@@ -54,6 +57,7 @@ _NEXT = {
     "hidden": "something has to open first; or wait for it: %wait LOC --state visible --timeout 30",
     "disabled": "something has to enable it first, a required field perhaps",
     "covered": "close what covers it first",
+    "beyond": "points count from its top left corner",
     "inert": "close the dialog first, or wait until the page is ready",
     "unfocusable": "name the field itself; %press KEYS alone goes to whatever has the focus",
     "moving": "an animation that never ends? name an element that rests",
@@ -250,6 +254,8 @@ def _stuck(
         return not_found(session, locator, chain, deadline, testid)
     what = answer.get("matches", [{}])[0].get("text", "") if answer.get("matches") else ""
     why = f"{clip(str(answer.get('by')), 120)} covers it" if state == "covered" else _STUCK.get(state, state)
+    if state == "beyond":
+        why = f"the point lies outside of it, which is {answer['by']}"
     hint = f"press its label: {answer['label']}" if state == "hidden" and answer.get("label") else _NEXT.get(state)
     return NotActionable(
         f"{clip(locator)} cannot be acted on: {why}, for {waited}",
@@ -277,7 +283,7 @@ def _where_else(session: Session, chain: list[dict[str, Any]], near: tuple[str, 
             f"{sealed} may hold it in a closed shadow root, which {session.browser.name} cannot enter; use chrome for"
             f" this test, or press a point of it: %click {sealed} --at x,y"
         )
-    if session.titles().get(session.handle, ("", ""))[1] == "about:blank":
+    if session.titles().get(session.handle, ("", ""))[1] in NO_PAGE:
         return "no page is open; begin with %navigate URL"
     last = next((part for part in reversed(chain) if part["engine"] != "nth"), chain[-1])
     word = str(last["value"])

@@ -40,7 +40,8 @@ def chord(text: str) -> list[str]:
         raise StepProblem("no key is named; use Enter, Control+A, Shift+Tab")
     names = ["+"] if text == "+" else [n or "+" for n in re.split(r"\+(?=.)", text)]
     keys = []
-    for i, name in enumerate(names):
+    for i, written in enumerate(names):
+        name = written.strip() or written  # "Control + A" is how many write it; a space alone is a key
         known = KEYS.get(name.lower())
         if known is None and len(name) == 1:
             held_shift = "\ue008" in keys

@@ -268,6 +268,10 @@ function onShape(el) {  // a point of an SVG shape: its middle, or half way alon
   const p = (inked ? middle : DOMPoint.fromPoint(el.getPointAtLength(el.getTotalLength() / 2))).matrixTransform(toScreen);
   return [p.x, p.y];
 }
+function beyond(el) {  // a point that was asked for and lies outside of the element
+  const { width, height } = el.getBoundingClientRect(), [x, y] = args.at || [0, 0];
+  return x < 0 || y < 0 || x > width || y > height ? { state: "beyond", by: `${Math.round(width)}x${Math.round(height)}` } : null;
+}
 function point(el) {
   const rects = [...el.getClientRects()].filter((r) => r.width > 0 && r.height > 0);
   if (drawn(el) && !args.at) return onShape(el);
@@ -303,7 +307,8 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   const key = () => { const r = el.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(); };
   // A look outside a frame may stand on the time the next frame has: only two times tell whether it moves.
   const time = document.timeline.currentTime, sameTime = timers && time === memory.time && (memory.sameTime = (memory.sameTime || 0) + 1) < 4;
-  const moved = memory.box !== key() || sameTime;
+  const replaced = memory.el !== undefined && memory.el !== el;  // who presses one and lets go over another presses none
+  const moved = memory.box !== key() || replaced || sameTime;
   const unjudged = memory.box === undefined || (sameTime && memory.box === key());  // no reason yet, should time be up
   memory.time = time;
   const view = point(el);
@@ -321,14 +326,15 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
   } else if (window.parent !== window && memory.box === undefined) {
     el.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });  // the frame may be out of sight
   }
-  memory.box = key();  // after our own scrolling, which is no movement of the page's
-  if (moved) return { state: "moving", unjudged };
+  const redrawn = replaced && memory.box === key();
+  [memory.box, memory.el] = [key(), el];  // after our own scrolling, which is no movement of the page's
+  if (moved) return { state: redrawn ? "redrawn" : "moving", unjudged };
   const [x, y] = point(el) || [-1, -1];
   if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) return { state: "offscreen" };
   const hit = deepHit(x, y);
   if (!within(el, hit)) {
     memory.covered = true;
-    return getComputedStyle(el).pointerEvents === "none" ? { state: "untouchable" } : { state: "covered", by: hit ? describe(hit) : "nothing" };
+    return getComputedStyle(el).pointerEvents === "none" ? { state: "untouchable" } : beyond(el) || { state: "covered", by: hit ? describe(hit) : "nothing" };
   }
   memory.point = [x, y];
   return null;
@@ -337,8 +343,10 @@ function actionable(el, memory) {  // null when it can be acted on, else why not
 // ---- conditions ---------------------------------------------------------------------------------
 const valueOf = (el) => el.localName === "select" && el.multiple ? [...el.selectedOptions].map((o) => o.value).join(",") : el.value ?? el.getAttribute("value");
 const isChecked = (el) => controlOf(el).checked ?? el.getAttribute("aria-checked") === "true";
+const checkable = (el) => /^(checkbox|radio)$/.test(el.type) || controlOf(el) !== el || el.hasAttribute("aria-checked")
+  || /^(checkbox|radio|switch)$/.test(el.getAttribute("role"));
 const STATES = {
-  visible, hidden: (el) => !visible(el), enabled: (el) => !disabled(el), disabled, checked: isChecked, unchecked: (el) => !isChecked(el),
+  visible, hidden: (el) => !visible(el), enabled: (el) => !disabled(el), disabled, checked: isChecked, unchecked: (el) => checkable(el) && !isChecked(el),
   selected: (el) => el.selected ?? el.getAttribute("aria-selected") === "true", focused: (el) => deepActive() === el, editable,
   empty: (el) => (/^(input|textarea|select)$/.test(el.localName) ? el.value === "" : fold(el.textContent) === "" && !el.querySelector("img,svg,canvas,video,input")),
   present: () => true,
@@ -350,6 +358,19 @@ function deepActive() {
 }
 function shownText(el) {
   return /^(input|textarea)$/.test(el.localName) ? el.value : fold(textOf(el));
+}
+const spaced = (text) => fold(text).replace(/\s*,\s*/g, ", ");  // as browsers write a colour's numbers
+// A computed value by the property's CSS name or its script name; a colour in another space is drawn, to be rgb().
+function styled(el, name) {
+  const css = name.startsWith("--") ? name : name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const value = getComputedStyle(el).getPropertyValue(css);
+  if (!/^(oklch|oklab|lch|lab|color|hwb)\([^()]*\)$/.test(value)) return value;
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  canvas.width = canvas.height = 1;
+  pen.fillStyle = value;
+  pen.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+  return a === 255 ? `rgb(${r}, ${g}, ${b})` : `rgba(${r}, ${g}, ${b}, ${Number((a / 255).toFixed(3))})`;
 }
 function condition(found) {  // {ok, actual, el}
   const { word, argument, value, negated, first } = args;
@@ -376,13 +397,15 @@ function condition(found) {  // {ok, actual, el}
   if (word in STATES) {
     const holds = Boolean(STATES[word](el));
     const opposite = { visible: "hidden", hidden: "visible", enabled: "disabled", disabled: "enabled", checked: "unchecked", unchecked: "checked" };
-    return judge(holds, holds ? word : opposite[word] || `not ${word}`, el);
+    const untickable = word === "unchecked" && !checkable(el) ? "nothing that can be ticked" : "";
+    return judge(holds, holds ? word : untickable || opposite[word] || `not ${word}`, el);
   }
   const actual = word === "text" || word === "contains" ? shownText(el) : word === "value" ? valueOf(el)
-    : word === "attribute" ? el.getAttribute(argument) : getComputedStyle(el).getPropertyValue(argument);
+    : word === "attribute" ? el.getAttribute(argument) : styled(el, argument);
   if (actual === null || actual === undefined) return judge(false, null, el);
   const holds = word === "contains" ? fold(actual).includes(fold(value))
-    : word === "attribute" && value === null ? true : fold(actual) === fold(value);
+    : word === "attribute" && value === null ? true
+    : word === "css" ? spaced(actual) === spaced(value) : fold(actual) === fold(value);
   return judge(holds, clip(String(actual), 2000), el);
 }
 
@@ -403,7 +426,7 @@ async function poll(check) {  // the last answer, with what was seen on the way 
     else if (seen.length < 20) seen.push({ state, by, count, actual, at: performance.now() - begun, looks: 1 });
     const over = !answer.unjudged && performance.now() >= end;  // one look alone cannot tell whether it moves
     if (!answer.again || over || (turn > 0 && !timers)) return { ...answer, seen };
-    await (turn < 6 || state === "moving" ? frame() : pause(Math.min(100, 10 * turn)));
+    await (turn < 6 || state === "moving" || state === "redrawn" ? frame() : pause(Math.min(100, 10 * turn)));
   }
 }
 
@@ -470,7 +493,7 @@ const COMMANDS = {
   page: () => poll(() => {
     const actual = { url: location.href, title: document.title, text: args.word === "text" ? clip(fold(textOf(document.body || document.documentElement)), 100000) : "" }[args.word];
     const holds = args.pattern ? new RegExp(args.pattern).test(actual)
-      : args.word === "text" ? squeeze(actual).includes(squeeze(args.value)) : fold(actual) === fold(args.value);
+      : args.word === "text" ? fold(actual).toLowerCase().includes(fold(args.value).toLowerCase()) : fold(actual) === fold(args.value);
     return { state: holds !== args.negated ? "ready" : "unmet", again: holds === args.negated, actual: clip(actual, 300) };
   }),
   count: () => { const count = all(args.chain).length; return { count, none: count === 0 }; },
@@ -534,7 +557,7 @@ const COMMANDS = {
       case "value": return { value: valueOf(el) };
       case "draggable": return { value: Boolean(el.closest('[draggable="true"]')) };
       case "attribute": return { value: el.getAttribute(args.argument) };
-      case "checked": return { value: /^(checkbox|radio)$/.test(el.type) || controlOf(el) !== el || el.hasAttribute("aria-checked") ? isChecked(el) : null };
+      case "checked": return { value: checkable(el) ? isChecked(el) : null };
       case "table": return tableOf(el);
     }
   },

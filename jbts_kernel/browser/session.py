@@ -51,6 +51,8 @@ class Session(ABC):
         self.frames: list[Any] = []
         self.placement = TAB
         self.downloads: Path | None = None
+        self.taken: set[str] = set()
+        """Downloads that were moved to where a step wanted them, by key."""
         self.tabs_before: set[str] = set()
         self.checkpoints = Checkpoints()
         self.pointer = (0, 0)

@@ -16,6 +16,6 @@ from . import (  # noqa: F401 - importing them registers their verbs
     waiting,
     writing,
 )
-from .registry import ACTING, VERBS
+from .registry import ACTING, BEGINNING, VERBS
 
-__all__ = ["ACTING", "VERBS"]
+__all__ = ["ACTING", "BEGINNING", "VERBS"]

@@ -116,7 +116,8 @@ def type_(
 
 
 def _check_taken(kind: str, text: str, value: str) -> None:
-    if value == text or kind == "range":
+    written = {"color": text.lower()}.get(kind, text.strip().replace(" ", "T"))  # the browser writes them so itself
+    if kind == "range" or value in (text, written) or (value and written.removesuffix(":00") == value):
         return
     form = FORMS.get(kind, "2026-11-30")
     raise StepProblem(f"a {kind} input does not take {clip(text)!r}; write it like {form}")
@@ -180,10 +181,10 @@ def _options(stage: Stage, locator: str) -> tuple[Found, dict[str, Any]]:
 
 
 def _indexes(stage: Stage, locator: str, wanted: tuple[str, ...]) -> tuple[Found, list[int]]:
-    """The options meant, once all of them are there (a list may be filled late)."""
+    """The options meant, once all of them are there and can be chosen (a list may be filled late)."""
     while True:
         found, answer = _options(stage, locator)
-        missing, indexes = "", []
+        missing, barred, indexes = "", "", []
         for want in wanted:
             engine, _, value = want.partition("=")
             key = engine if engine in ("value", "index", "label") and _ else "label"
@@ -195,12 +196,15 @@ def _indexes(stage: Stage, locator: str, wanted: tuple[str, ...]) -> tuple[Found
                 missing = want
                 break
             if hits[0]["disabled"]:
-                raise NotActionable(f"the option {clip(want)!r} of {clip(locator)} is disabled")
+                barred = want
+                break
             indexes.append(hits[0]["index"])
-        if not missing:
+        if not missing and not barred:
             if len(indexes) > 1 and not answer["multiple"]:
                 raise StepProblem(f"{clip(locator)} takes one choice, not {len(indexes)}")
             return found, indexes
+        if barred and stage.deadline.left <= 0:
+            raise NotActionable(f"the option {clip(barred)!r} of {clip(locator)} is disabled")
         if stage.deadline.left <= 0:
             labels = [o["label"] for o in answer["options"]]
             near = nearest(missing, labels, count=3)
@@ -358,7 +362,7 @@ def scroll(stage: Stage, target: Locator) -> None:
     """Scroll to an element, to top, to bottom, or to a position x,y of the document."""
     if target in ("top", "bottom"):
         stage.ask("scroll", y=0 if target == "top" else "bottom")
-    elif re.fullmatch(r"-?\d+,-?\d+", target):
+    elif re.fullmatch(r"\s*-?\d+\s*,\s*-?\d+\s*", target):
         x, y = point(target)
         stage.ask("scroll", x=x, y=y)
     else:

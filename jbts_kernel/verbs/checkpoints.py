@@ -24,9 +24,10 @@ def checkpoint(stage: Stage, point: Input | None = None) -> None:
     One is kept before every step that acts as well: ``%restore before:N``. They end with the test.
 
     Args:
-        point: a name, for %restore
+        point: a name, for %restore; the step's --name, if left out
     """
     stage.session.devtools("%checkpoint", _INSTEAD)
+    point = point or stage.step.options.name
     taken = stage.session.checkpoints.take(stage.session, stage.ordinal, point or "")
     page = taken.page(max(0.1, stage.deadline.left)) if taken else None
     if page is None:

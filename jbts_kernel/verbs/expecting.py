@@ -140,8 +140,22 @@ def _no_more(rest: Sequence[str], what: str) -> None:
         raise UsageProblem(f"{clip(rest[0])!r} is one word too many; quote {what} that holds spaces", word=rest[0])
 
 
-def _check(target: str, words: Sequence[object] = (), tolerance: float = 0, **_: object) -> None:
-    understood(target, words)
+def _check(
+    target: str,
+    words: Sequence[object] = (),
+    status: int | None = None,
+    method: str | None = None,
+    tolerance: float = 0,
+    mask: Sequence[str] = (),
+    **_: object,
+) -> None:
+    said = understood(target, words)
+    for option, value, word, goes_with in (
+        ("--status", status, said.of, "request"), ("--method", method, said.of, "request"),
+        ("--tolerance", tolerance, said.word, "picture"), ("--mask", mask, said.word, "picture"),
+    ):  # fmt: skip
+        if value and word != goes_with:
+            raise UsageProblem(f"{option} goes with expect {goes_with} alone", word=option)
     if not 0 <= tolerance < 1:
         raise UsageProblem(f"--tolerance is the share of pixels that may differ, from 0 to below 1, not {tolerance:g}")
 
@@ -167,7 +181,7 @@ def expect(
     Args:
         target: an element, or url, title, dialog, no-dialog, console, request, picture
         words: what should be
-        status: of a request, its HTTP status
+        status: of a request since the last step that began something, its HTTP status
         method: of a request, its method
         tolerance: of a picture, the share of pixels that may differ, like 0.01
         mask: of a picture, cover these elements in it
@@ -239,13 +253,18 @@ def _expect_console(stage: Stage, said: Said) -> None:
     def messages() -> list[ConsoleMessage]:
         return _messages(stage, stage.since_test)[0]
 
+    def errors() -> list[str]:
+        return [m.text for m in messages() if m.level == "error"]
+
+    if said.word == "clean" and said.negated:
+        if not _until(stage, errors):
+            raise ExpectationFailed("expected errors in the console; there is no error")
+        return
     if said.word == "clean":
         stage.session.settle_signals()
-        errors = [m.text for m in messages() if m.level == "error"]
-        if bool(errors) != said.negated:
-            seen = f"{len(errors)} error(s), the first: {clip(errors[0], 200)}" if errors else "there is no error"
+        if found := errors():
             raise ExpectationFailed(
-                f"expected {'errors in the console' if said.negated else 'a clean console'}; {seen}"
+                f"expected a clean console; {len(found)} error(s), the first: {clip(found[0], 200)}"
             )
         return
     text = said.value or ""
@@ -268,7 +287,7 @@ def _expect_request(stage: Stage, glob: str, negated: bool, status: int | None, 
         seen = tuple(
             f"{r.method} {clip(r.url, 100)} {r.status or r.text}" for r in _messages(stage, stage.since_act)[1][-6:]
         )
-        wanted = f" with status {status}" if status else ""
+        wanted = (f" by {method.upper()}" if method else "") + (f" with status {status}" if status else "")
         raise ExpectationFailed(
             f"expected {'no ' if negated else ''}request {glob}{wanted} since the last action",
             hints=seen or ("there was no request",),

@@ -38,8 +38,9 @@ def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
 
 
 @verb("download", "custom", needs=PRESSED)
-def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> Path:
-    """Click something that downloads, wait for the file, and return its path.
+def download(stage: Stage, locator: Locator | None = None, *, to: PathWord | None = None) -> Path:
+    """Click something that downloads, wait for the file, and return its path; without a locator the file is the newest
+    that an earlier step began to download and none has taken.
 
     Args:
         to: a folder for the file; the execution's own folder, if left out
@@ -47,16 +48,20 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
     session = stage.session
     assert session.downloads is not None, "every session has a download folder"
     session.browser.need("downloads")
-    found = stage.find(locator)
-    known = session.files().keys()
-    assert found.point is not None
-    gestures.pointer(session, [gestures.move(*found.point), gestures.down(), gestures.up()])
+    known = set(session.taken)
+    if locator is not None:
+        found = stage.find(locator)
+        known |= session.files().keys()
+        assert found.point is not None
+        gestures.pointer(session, [gestures.move(*found.point), gestures.down(), gestures.up()])
 
     def fresh() -> Download | None:
-        return next((f for key, f in session.files().items() if key not in known), None)
+        begun = [f for key, f in session.files().items() if key not in known and f.state != "canceled"]
+        return begun[0 if locator is not None else -1] if begun else None
 
     if not session.browser.wait_for(fresh, stage.deadline.left):
-        raise StepTimeout(f"{clip(locator)} started no download within {stage.deadline.seconds:g} s")
+        what = f"{clip(locator)} started no download" if locator is not None else "there is no download to take"
+        raise StepTimeout(f"{what} within {stage.deadline.seconds:g} s")
     begun = fresh()
     assert begun is not None
 
@@ -78,5 +83,6 @@ def download(stage: Stage, locator: Locator, *, to: PathWord | None = None) -> P
         place = target / f"{Path(name).stem}-{number}{Path(name).suffix}"
         number += 1
     session.fetch(end, place)
+    session.taken.add(end.key)
     stage.note = f"{place.name}, {place.stat().st_size} bytes"
     return place

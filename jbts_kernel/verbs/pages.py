@@ -107,6 +107,8 @@ def window(stage: Stage, size: Input) -> None:
 def _check_dialog(action: str, answer: str | None = None, **_: object) -> None:
     if action == "answer" and answer is None:
         raise UsageProblem("%dialog answer needs a text: %dialog answer 'Ada'")
+    if action != "answer" and answer is not None:
+        raise UsageProblem(f"%dialog {action} takes no text; %dialog answer writes one into a prompt", word=answer)
 
 
 @verb("dialog", "dialog", also="alert confirm prompt", check=_check_dialog)
@@ -124,7 +126,7 @@ def dialog(stage: Stage, action: Literal["accept", "dismiss", "answer"], answer:
     if opened is None:
         raise StepProblem("the dialog closed before it was answered")
     if action == "answer" and opened.kind not in ("prompt", "dialog"):
-        raise StepProblem(f"a {opened.kind} takes no text; use %dialog accept or %dialog dismiss")
+        raise StepProblem(f"{opened.kind} {clip(opened.text)!r} takes no text; use %dialog accept or %dialog dismiss")
     alert = stage.driver.switch_to.alert
     if action == "answer":
         alert.send_keys(answer)

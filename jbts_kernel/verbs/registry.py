@@ -43,6 +43,8 @@ ACTING: frozenset[str] = frozenset(
     )
 )
 """The step types that may change the page."""
+BEGINNING = ACTING - {"evaluate", "hover", "scroll"}
+"""The step types that begin something: requests are expected since the last of them."""
 
 
 def verb(

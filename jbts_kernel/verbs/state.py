@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
+from ..browser.actionability import NO_PAGE
 from ..errors import StepProblem, UsageProblem
 from ..grammar import Input
 from ..stage import Stage
 from .registry import verb
+
+
+@contextlib.contextmanager
+def _of_a_page(stage: Stage) -> Iterator[None]:
+    """What only a page has: where none is open, that is what is wrong."""
+    from selenium.common.exceptions import WebDriverException
+
+    try:
+        yield
+    except WebDriverException:
+        if stage.session.titles().get(stage.session.handle, ("", ""))[1] in NO_PAGE:
+            raise StepProblem("no page is open; begin with %navigate URL") from None
+        raise
 
 
 def _check_cookie(action: str, cookie_name: str | None = None, content: str | None = None, **_: Any) -> None:
@@ -37,7 +53,8 @@ def cookie(
         assert cookie_name is not None and content is not None, "checked"
         if not re.fullmatch(r"[^\x00-\x20;=\x7f]+", cookie_name) or re.search(r"[\x00-\x1f;\x7f]", content):
             raise StepProblem("a cookie's name holds no spaces, ; or =, and its value no line ends or ;")
-        stage.driver.add_cookie({"name": cookie_name, "value": content, "path": path})
+        with _of_a_page(stage):
+            stage.driver.add_cookie({"name": cookie_name, "value": content, "path": path})
         return None
     if action == "get":
         if cookie_name is None:
@@ -75,5 +92,6 @@ def storage(
         else if (action === "clear") key === null ? store.clear() : store.removeItem(key);
         else return key === null ? JSON.stringify({...store}) : store.getItem(key);
     """
-    found = stage.driver.execute_script(script, area, action, key, content)
+    with _of_a_page(stage):
+        found = stage.driver.execute_script(script, area, action, key, content)
     return json.loads(found) if action == "get" and key is None and found else found

@@ -162,6 +162,7 @@ def test_chords(trial: Trial) -> None:
     for keys, said in {
         "Enter": "Enter",
         "Control+A": "Control+a",
+        "Control + A": "Control+a",
         "Shift+Tab": "Shift+Tab",
         "ctrl+shift+K": "Control+Shift+K",
         "esc": "Escape",
@@ -240,6 +241,21 @@ def test_type_replaces_what_a_field_holds(trial: Trial, field: str, text: str) -
     assert columns(trial) == ("type", f"#{field}", text, None, "passed")
     trial.page.type(f"#{field}", text)
     assert trial.js(f"document.querySelector('#{field}').value") == text
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "held"),
+    [
+        ("color", "#FF00aa", "#ff00aa"),
+        ("moment", "2026-11-30T13:45:00", "2026-11-30T13:45"),
+        ("moment", "2026-11-30 13:45", "2026-11-30T13:45"),
+    ],
+)
+def test_type_takes_what_the_field_takes(trial: Trial, field: str, text: str, held: str) -> None:
+    """A value that the browser writes in its own way was taken."""
+    trial.open("fields.html")
+    trial.page.type(f"#{field}", text)
+    assert trial.js(f"document.querySelector('#{field}').value") == held
 
 
 def test_type_options(trial: Trial) -> None:
@@ -356,6 +372,10 @@ def test_select(trial: Trial) -> None:
     trial.page.select("#one", "Peru")
     assert columns(trial) == ("select", "#one", "Peru", None, "passed")
     assert trial("options #one") == ["Choose", "Norway", "Peru", "Nowhere"]
+    trial.fails("select #one Nowhere --timeout 0.2", "NotActionable", "the option 'Nowhere' of #one is disabled")
+    trial("evaluate setTimeout(() => { one.options[3].disabled = false }, 300)")
+    trial("select #one Nowhere")
+    assert trial.js("one.selectedIndex") == 3
 
 
 def test_select_several(trial: Trial) -> None:

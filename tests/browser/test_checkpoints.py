@@ -51,7 +51,7 @@ def test_before_a_step(trial: Trial) -> None:
 def test_by_name(trial: Trial) -> None:
     """A named checkpoint, the newest one, and a reading step's number, which means the next step that acts."""
     trial("navigate /labels.html")
-    trial("checkpoint first")
+    trial("checkpoint --name first")
     assert "first: " in trial.last.note
     trial("navigate /buttons.html")
     trial("checkpoint")

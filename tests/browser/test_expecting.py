@@ -71,12 +71,15 @@ TRUE = [
     "no-dialog",
     "console clean",
     "not-a-tag count 0",
+    "#said css color rgb(255,0,0)",
+    "#said css fontWeight 700",
+    "#glass css color rgb(189,65,65)",
 ]
 
 PAGE = """
 <p id=said title="A  title" style="color:red;font-weight:700">Hello
    <b>World</b></p><p id=empty></p><p id=gap>  &nbsp; </p><p id=picture><img src="data:,"></p>
-<p id=away style="display:none">away</p><div id=glass style="background:#00000080">x</div>
+<p id=away style="display:none">away</p><div id=glass style="background:#00000080; color:oklch(0.55 0.16 24)">x</div>
 <input id=text value=old><input id=fixed value=x readonly><input id=off disabled>
 <label><input id=check type=checkbox> I agree</label>
 <button>Go</button><input id=fields value="">
@@ -112,6 +115,7 @@ def test_what_is_so_passes(opened: Trial, words: str) -> None:
         ("#away visible", ["#away visible", "it is hidden"]),
         ("#text not visible", ["not visible", "it is visible"]),
         ("#check checked", ["it is unchecked"]),
+        ("#said unchecked", ["it is nothing that can be ticked"]),
         ("#text disabled", ["it is enabled"]),
         ("#off enabled", ["it is disabled"]),
         ("#text focused", ["it is not focused"]),
@@ -144,6 +148,7 @@ def test_what_is_so_passes(opened: Trial, words: str) -> None:
         ("console contains nowhere", ["the console to contain 'nowhere'"]),
         ("request **/nothing", ["request **/nothing", "since the last action"]),
         ("console not clean", ["there is no error"]),
+        ("request **/nothing --method post --status 200", ["request **/nothing by POST with status 200"]),
     ],
 )
 def test_what_is_not_so_fails(opened: Trial, words: str, told: list[str]) -> None:
@@ -172,6 +177,10 @@ def test_what_is_not_so_fails(opened: Trial, words: str, told: list[str]) -> Non
         ("not #text", "does not know"),
         ("dialog a b", "one word too many"),
         ("request", "takes one address"),
+        ("#text visible --tolerance 0.5", "--tolerance goes with expect picture alone"),
+        ("#text value x --status 200", "--status goes with expect request alone"),
+        ("title x --method GET", "--method goes with expect request alone"),
+        ("#said aria --mask #glass", "--mask goes with expect picture alone"),
     ],
 )
 def test_expectations_nobody_can_understand(opened: Trial, words: str, told: str) -> None:
@@ -278,6 +287,9 @@ def test_console(trial: Trial) -> None:
     failed = trial.fails("expect console clean", "ExpectationFailed", "1 error(s)", "torn", status="failed")
     assert "TypeError" in failed.message
     trial("expect console not clean")
+    trial.open("<button onclick=\"setTimeout(() => console.error('late'), 300)\">go</button>")
+    trial("click button")
+    trial("expect console not clean")
     assert [m["level"] for m in trial.rows("console")].count("error") >= 1
 
 
@@ -289,6 +301,8 @@ def test_requests(trial: Trial) -> None:
     trial("expect request **/made/*.html --status 200")
     trial("click #go")
     trial("expect request **/status/404 --status 404")
+    for quiet in ("evaluate 1", "hover #go", "scroll bottom", "text #go"):
+        trial(quiet)
     trial("expect request /echo?x=1 --method post --status 200")
     trial("expect request not /echo?x=2")
     trial.fails(

@@ -95,6 +95,9 @@ def test_download(trial: Trial, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "big.bin").exists()
     made = trial("download #made")
     assert (made.name, made.read_text()) == ("made.txt", "made in the page")
+    trial.fails("download --timeout 0.2", "StepTimeout", "there is no download to take within 0.2 s")
+    trial("click #get")
+    assert trial("download --to out") == tmp_path / "out" / "report.csv"
 
 
 def test_many_downloads(trial: Trial) -> None:

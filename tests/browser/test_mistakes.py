@@ -59,11 +59,19 @@ def test_addresses_that_are_none(opened: Trial, line: str, words: str) -> None:
         ("wait 5", "did you mean 5s, or 5ms?"),
         ("select #b", "needs a choice"),
         ("upload #b", "needs a file"),
+        ("dialog accept Bob", "%dialog accept takes no text; %dialog answer writes one into a prompt"),
     ],
 )
 def test_what_is_no_sentence(opened: Trial, line: str, words: str) -> None:
     """A line that says too little, or nothing that can be meant, is bad syntax and no step."""
     opened.refuses(line, words)
+
+
+def test_a_point_outside_the_element(opened: Trial) -> None:
+    """A point that is meant to be the element's and is not has nothing that covers it."""
+    words = ("the point lies outside of it, which is ", "points count from its top left corner")
+    for line in ("click #save --at 500,10", "hover #save --at -5,-5"):
+        opened.fails(f"{line} --timeout 0.3", "NotActionable", *words)
 
 
 def test_a_point_outside_the_viewport(opened: Trial) -> None:

@@ -237,7 +237,7 @@ def test_dialogs_that_are_not_there(trial: Trial) -> None:
     trial.fails("dialog accept --timeout 0.2", "StepTimeout", "no dialog opened")
     trial.refuses("dialog answer", "needs a text")
     trial("click #alert")
-    trial.fails("dialog answer yes", "StepProblem", "alert takes no text")
+    trial.fails("dialog answer yes", "StepProblem", "alert 'Take care' takes no text")
     trial("dialog accept")
 
 

@@ -116,6 +116,9 @@ def test_storage(trial: Trial) -> None:
 def test_where_there_are_none(trial: Trial) -> None:
     """A page that can hold neither says so."""
     trial("navigate about:blank")
+    for line in ("cookie set a b", "storage local get a"):
+        trial.fails(line, "StepProblem", "no page is open; begin with %navigate URL")
+    trial("navigate data:text/html,x")
     trial.fails("cookie set a b", "StepProblem", "cookie")
     trial.fails("storage local get a", "StepProblem", "Storage")
 

@@ -169,6 +169,14 @@ def test_waiting_for_text_address_and_time_that_do_not_come(trial: Trial) -> Non
     trial.fails("wait --url /other.html --timeout 0.2", "StepTimeout", "/other.html", "/states.html")
     trial.fails("wait --text nowhere --timeout 0.2", "StepTimeout", "nowhere")
     trial.refuses("wait", "needs what to wait for")
+    trial.refuses("wait #nope --text Plain", "%wait waits for one thing, not for #nope and --text; give each a line")
+    trial.refuses("wait 3s --url **", "not for 3s and --url")
+    trial.refuses("wait --text Plain --state hidden", "--state hidden is what an element comes to")
+    trial.refuses("wait 3s --state gone", "--state gone is what an element comes to")
+    trial.open("<p>In  Stock</p>")
+    trial("wait --text 'in stock'")
+    trial.fails("wait --text instock --timeout 0.2", "StepTimeout", "instock")
+    trial.open("states.html")
     trial.fails("wait #plain --state gone --timeout 0.1 --retries 1", "StepTimeout")
 
 
