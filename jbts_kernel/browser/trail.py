@@ -20,6 +20,8 @@ _SIGHTS = {
     "disabled": "found, disabled",
     "readonly": "found, cannot be edited",
     "moving": "found, still moving",
+    "redrawn": "found, another one each time",
+    "beyond": "found, the point lies outside of it",
     "offscreen": "found, cannot be scrolled into view",
     "stale": "the page was being replaced",
     "interactive": "the document is there, not all that belongs to it",

@@ -95,6 +95,9 @@ def parse_arguments(signature: Signature, text: str, skip: str | None = None) ->
             i += 1
         else:
             raise UsageProblem(f"{option} needs a value: {option} {parameter.metavar}", word=option)
+        if parameter.kind == "names" and parameter.name in values:  # --tags a --tags b is --tags a,b
+            before = values[parameter.name]
+            value = ",".join([before] if isinstance(before, str) else before) + f",{value}"
         value = convert(parameter, value)
         values[parameter.name] = (*values.get(parameter.name, ()), value) if parameter.repeated else value
     values.update(_place(signature, join_nesting(words), skip))

@@ -30,7 +30,7 @@ from .interruption import Interruption
 from .ledger import Ledger, with_steps
 from .outcome import Attempt, CaseResult
 from .progress import Progress
-from .selection import Case, missing_parameters
+from .selection import Case, missing_parameters, words_of
 from .small_pictures import SmallPictures
 from .turns import NotBegun, Turns
 from .verdict import Verdict, judge, missing_parameter, not_started, one_line, unreadable
@@ -129,7 +129,7 @@ class Attempts:
                 attempts.append(self.attempt(case, len(attempts) + 1))
             except NotBegun:
                 break
-            again = self._again(attempts)
+            again = self._again(case, attempts)
             self.progress.ended(case, attempts[-1], again)
             if not again:
                 break
@@ -137,12 +137,12 @@ class Attempts:
         self.progress.done(result)
         return result
 
-    def _again(self, attempts: Sequence[Attempt]) -> bool:
+    def _again(self, case: Case, attempts: Sequence[Attempt]) -> bool:
         if self.interruption.level:
             return False
         if self.until_fail:
             return attempts[-1].verdict.ok and len(attempts) < self.until_fail
-        return not attempts[-1].verdict.ok and len(attempts) <= self.retries
+        return not attempts[-1].verdict.ok and len(attempts) <= max(self.retries, words_of(case).retries)
 
     def attempt(self, case: Case, number: int) -> Attempt:
         """Run a case once, and see to it that it is in the store as what it was. Raises :class:`NotBegun`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as Xml
@@ -26,7 +26,7 @@ _MANY = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """An execution as the store has it: ``lines`` are its steps with what went wrong in them, ``pictures`` the
-    files of those that failed."""
+    files of those that failed, ``labels`` pairs of what was said of its test: category, priority, each tag."""
 
     name: str
     status: str
@@ -35,6 +35,7 @@ class Recorded:
     duration_ms: float = 0.0
     lines: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def recorded(home: Path, run_id: str) -> dict[str, Recorded]:
@@ -67,9 +68,15 @@ def recorded(home: Path, run_id: str) -> dict[str, Recorded]:
             duration_ms=float(row["duration_ms"] or 0),
             lines=tuple(lines.get(str(row["execution_id"]), ())),
             pictures=tuple(pictures.get(str(row["execution_id"]), ())),
+            labels=_labels(row["category"], row["priority"], row["tags"] or ()),
         )
         for row in rows
     }
+
+
+def _labels(category: object, priority: object, tags: Iterable[object]) -> tuple[tuple[str, str], ...]:
+    named = [("category", category), ("priority", priority), *(("tag", tag) for tag in tags)]
+    return tuple((name, str(value)) for name, value in named if value)
 
 
 def write_junit(result: SuiteResult, path: Path, known: Mapping[str, Recorded] | None = None) -> Path:
@@ -113,7 +120,10 @@ def _cases(result: CaseResult, known: Mapping[str, Recorded]) -> list[Xml.Elemen
     reached = {test.name for test in last}
     left = [name for name in declared if name not in reached and "${" not in name]
     last += [Recorded(name, "not_run", "the notebook ended before this test began") for name in left]
-    elements = [_test(result, test, test.name in before) for test in last]
+    own = {e: known[e].name for a in result.attempts for e in a.executions if e in known}
+    elements = [
+        _test(result, test, test.name in before, [e for e, name in own.items() if name == test.name]) for test in last
+    ]
     if result.status in BAD and not any(test.status in BAD - {"not_run"} for test in last):
         elements.append(_notebook(result, []))  # it failed beside its tests
     return elements
@@ -125,12 +135,13 @@ def _element(result: CaseResult, name: str, classname: str, duration_ms: float) 
     return Xml.Element("testcase", {key: _clean(value) for key, value in (about | times).items()})
 
 
-def _test(result: CaseResult, test: Recorded, flaky: bool) -> Xml.Element:
-    """A test case for one of a notebook's tests, whose notebook is its class."""
+def _test(result: CaseResult, test: Recorded, flaky: bool, executions: Sequence[str]) -> Xml.Element:
+    """A test case for one of a notebook's tests, whose notebook is its class, with its own executions."""
     stem = PurePosixPath(result.case.notebook.removesuffix(".ipynb"))
     classname = ".".join(part for part in stem.parts if part not in ("/", ".", ".."))
     element = _element(result, test.name, classname, test.duration_ms)
-    _properties(element, result, "flaky" if flaky and test.status == "passed" else test.status)
+    status = "flaky" if flaky and test.status == "passed" else test.status
+    _properties(element, result, status, executions, test.labels)
     _problem(element, result, test.status, test.message, test.error_type, result.case.notebook)
     _said(element, test.lines, test.pictures)
     return element
@@ -142,7 +153,8 @@ def _notebook(result: CaseResult, tests: Sequence[Recorded]) -> Xml.Element:
     folder = PurePosixPath(case.notebook).parent
     classname = ".".join(part for part in folder.parts if part not in ("/", ".", ".."))
     element = _element(result, case.test_name, classname or case.test_name, result.duration_ms)
-    _properties(element, result, result.status)
+    executions = [execution for attempt in result.attempts for execution in attempt.executions]
+    _properties(element, result, result.status, executions, [label for test in tests for label in test.labels])
     place = f"{case.notebook}, cell {verdict.cell + 1}" if verdict.cell is not None else case.notebook
     _problem(element, result, result.status, verdict.message, verdict.error_type, place)
     lines = [line for attempt in result.attempts for line in _lines(attempt, len(result.attempts))]
@@ -153,21 +165,26 @@ def _notebook(result: CaseResult, tests: Sequence[Recorded]) -> Xml.Element:
     return element
 
 
-def _properties(element: Xml.Element, result: CaseResult, status: str) -> None:
+def _properties(
+    element: Xml.Element,
+    result: CaseResult,
+    status: str,
+    executions: Sequence[str],
+    labels: Sequence[tuple[str, str]],
+) -> None:
     case = result.case
     properties = Xml.SubElement(element, "properties")
     _property(properties, "status", status)
     _property(properties, "attempts", str(len(result.attempts)))
     if status == "flaky":
         _property(properties, "flaky", "true")
-    for name, value in (("browser", case.browser), ("category", case.category), ("priority", case.priority)):
-        if value:
-            _property(properties, name, value)
-    for tag in case.tags:
-        _property(properties, "tag", tag)
+    if case.browser:
+        _property(properties, "browser", case.browser)
+    for name, value in dict.fromkeys((*labels, *_labels(case.category, case.priority, case.tags))):
+        _property(properties, name, value)
+    for execution in executions:
+        _property(properties, "execution_id", execution)
     for attempt in result.attempts:
-        for execution in attempt.executions:
-            _property(properties, "execution_id", execution)
         if attempt.executed:
             _property(properties, f"notebook_attempt_{attempt.number}", str(attempt.executed))
 

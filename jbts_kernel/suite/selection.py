@@ -189,41 +189,44 @@ def _labels(about: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the cells of a notebook say about its tests: their names, and the tags of tests and of cells."""
+    """What the cells of a notebook say about its tests: their names, the tags of tests and of cells, and how often it
+    may be run again, which is what the most patient of its tests says."""
 
     names: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    retries: int = 0
 
 
 def words_of(case: Case) -> Words:
-    """The names and tags that stand in the cells of a case's notebook."""
+    """What stands in the cells of a case's notebook."""
     return words_in(case.path)
 
 
 def words_in(notebook: Path) -> Words:
-    """The names and tags that stand in a notebook's cells, read as text: it is not run for that."""
+    """What stands in a notebook's cells, read as text: it is not run for that."""
     names: list[str] = []
+    retries = 0
     found: list[str] = []
     for source, labels_of_cell in _code(notebook):
         found += [str(tag) for tag in labels_of_cell if tag not in OF_CELLS]
         for line in source.splitlines():
             if line.startswith("%test "):
-                title, options = _test_line(line)
-                names.append(title)
-                found += options
-    return Words(tuple(names), tuple(dict.fromkeys(found)))
+                said = _test_line(line)
+                names.append(str(said.get("title", "")))
+                found += said.get("tags") or ()
+                retries = max(retries, again if isinstance(again := said.get("retries"), int) else 0)
+    return Words(tuple(names), tuple(dict.fromkeys(found)), retries)
 
 
-def _test_line(line: str) -> tuple[str, Sequence[str]]:
-    """The title and the tags in a line that begins a test; what it cannot be read for is told when it runs."""
+def _test_line(line: str) -> Mapping[str, Any]:
+    """What a line that begins a test says; what it cannot be read for is told when it runs."""
     from ..grammar import HelpWanted, parse
     from ..verbs import VERBS
 
     try:
-        arguments = parse(line, VERBS).arguments
+        return parse(line, VERBS).arguments
     except (UsageProblem, HelpWanted):
-        return "", ()
-    return str(arguments.get("title", "")), tuple(arguments.get("tags") or ())
+        return {}
 
 
 def check_parameters(cases: Sequence[Case], names: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ def test_(
         tags: labels, comma separated
         priority: how much it matters
         category: what it is about
-        retries: how often a suite may run it again
+        retries: how often a suite may run its notebook again where that fails
     """
     execution = bench.test(
         bench.interpolate(title), tags=tuple(tags) or bench.recorder.origin.tags, priority=priority, category=category

@@ -63,10 +63,10 @@ def tab(stage: Stage, which: Input) -> None:
             raise TabGone(f"there is no tab {which}; there are {len(handles)}, from 0 (%tabs lists them)")
         session.switch(handles[int(which)])
     else:
-        wanted = which.removeprefix("title:").strip()
+        wanted = " ".join(which.removeprefix("title:").lower().split())
         while True:
             titles = session.titles()
-            hits = [h for h, (title, _) in titles.items() if wanted.lower() in title.lower()]
+            hits = [h for h, (title, _) in titles.items() if wanted in " ".join(title.lower().split())]
             if hits:
                 session.switch(hits[0])
                 return

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from jbts_kernel.errors import UsageProblem
 from jbts_kernel.ids import new_id
 from jbts_kernel.store.queries import Results
+from jbts_kernel.suite import junit
 from jbts_kernel.suite.commands import run_command
 from jbts_kernel.suite.interruption import Interruption
 from jbts_kernel.suite.outcome import Attempt, CaseResult, SuiteResult
@@ -314,6 +315,16 @@ def test_passed_on_retry_is_flaky_with_every_attempt_kept(tmp_path: Path) -> Non
     found = rows(result.home, "SELECT attempt, status FROM executions ORDER BY attempt")
     assert [(r["attempt"], r["status"]) for r in found] == [(1, "failed"), (2, "passed")]
     assert len(rows(result.home, "SELECT * FROM flaky_tests WHERE severity <> 'none'")) == 1
+
+
+def test_a_test_says_itself_how_often_it_may_run_again(tmp_path: Path) -> None:
+    """``%test NAME --retries N`` holds where the run says nothing, and the second try that passes is flaky."""
+    mark = f"from pathlib import Path\np = Path({str(tmp_path / 'n')!r})\nseen = p.exists()\np.touch()\nassert seen"
+    path = notebook(tmp_path / "again.ipynb", "%load_ext jbts_kernel", "%test Patient --retries 1 --tags slow", mark)
+    result = run([path], home=tmp_path / "home", environ=environment())
+    assert (result.results[0].status, len(result.results[0].attempts), result.exit_code) == ("flaky", 2, 0)
+    made = junit.write_junit(result, tmp_path / "j.xml", junit.recorded(result.home, result.run_id)).read_text()
+    assert '<property name="tag" value="slow" />' in made
 
 
 def test_until_fail_stops_at_the_first_failure(tmp_path: Path) -> None:

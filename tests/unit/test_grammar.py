@@ -290,6 +290,7 @@ def test_the_rest_of_a_line_is_left_as_it_is() -> None:
 def test_a_mistyped_option_is_no_part_of_a_title() -> None:
     """A title is words: what looks like an option there is one that does not exist, unless it is quoted."""
     assert one(r'test "Say \"hi\" now" --tags a').arguments == {"title": 'Say "hi" now', "tags": ("a",)}
+    assert one("test A --tags a --tags b,c").arguments["tags"] == ("a", "b", "c")
     assert one("test Don't panic -- yet").arguments["title"] == "Don't panic -- yet"
     assert one('test "the --tag option" --tags a').arguments["title"] == "the --tag option"
     for line, word in (

@@ -244,7 +244,16 @@ def test_junit_names_each_test_of_a_notebook(tmp_path: Path) -> None:
     known = {
         "1": Recorded("Search", "failed", "no", "E", 5),
         "2": Recorded("Search", "passed", duration_ms=1500, lines=("passed   navigate / (3 ms)",)),
-        "3": Recorded("Buy", "failed", "sold out", "ExpectationFailed", 20, ("failed   click (1 ms)",), (picture,)),
+        "3": Recorded(
+            "Buy",
+            "failed",
+            "sold out",
+            "ExpectationFailed",
+            20,
+            ("failed   click (1 ms)",),
+            (picture,),
+            (("tag", "till"),),
+        ),
     }
     attempts = [
         Attempt(n, Verdict("failed", "sold out", 3, "ExpectationFailed"), 0.0, 1.0, executions=e)
@@ -260,6 +269,11 @@ def test_junit_names_each_test_of_a_notebook(tmp_path: Path) -> None:
     assert found["Buy"].find("failure").get("message") == "sold out"  # type: ignore[union-attr]
     assert found["Buy"].findtext("system-out") == "failed   click (1 ms)\n[[ATTACHMENT|a.png]]"
     assert found["Pay"].find("skipped") is not None
+    own = {
+        n: [p.get("value") for p in c.iterfind("properties/property[@name='execution_id']")] for n, c in found.items()
+    }
+    assert own == {"Search": ["1", "2"], "Buy": ["3"], "Pay": []}
+    assert [p.get("value") for p in found["Buy"].iterfind("properties/property[@name='tag']")] == ["till"]
     beside = Attempt(1, Verdict("error", "cannot tidy up", 9, "ValueError"), 0.0, 1.0, executions=("2",))
     made = write_junit(suite(CaseResult(case, (beside,))), tmp_path / "j.xml", known)
     assert {c.get("name"): c.find("error") is not None for c in ElementTree.parse(made).getroot().iter("testcase")} == {
