@@ -39,10 +39,10 @@ def upload(stage: Stage, locator: Locator, *files: PathWord) -> None:
 
 @verb("download", "custom", needs=PRESSED)
 def download(stage: Stage, locator: Locator | None = None, *, to: PathWord | None = None) -> Path:
-    """Click something that downloads, wait for the file, and return its path; without a locator the file is the newest
-    that an earlier step began to download and none has taken.
+    """Click something that downloads, wait for the file, and return its path.
 
     Args:
+        locator: what to click; without it, the newest file that an earlier step began to download and none has taken
         to: a folder for the file; the execution's own folder, if left out
     """
     session = stage.session
