@@ -112,10 +112,7 @@ def test_views_by_mouse_and_keyboard(lab: Server, tester: Tester, shop: Shop) ->
     page.navigate(f"{lab.url}/lab/tree/views.ipynb?reset&token={TOKEN}&kernel=none")
     page.expect(".jp-Notebook", "contains", "%accept hero")
     broken = "[...document.querySelectorAll('.jp-OutputArea-child')].filter((one) => /Error disp/.test(one.innerText))"
-    tester.until(
-        "widgets that are gone", f"document.querySelectorAll('.jupyter-widgets').length || {broken}.length == 0"
-    )
-    assert page.evaluate(f"{broken}.filter((one) => one.offsetHeight).length") == 0
-    assert page.evaluate(f"{TWINS}.map((one) => one.offsetHeight > 0)") == [True] * 4
+    tester.until("the four twins", f"{TWINS}.length == 4 && {TWINS}.every((one) => one.offsetHeight > 0)")
+    tester.until("no error that is seen", f"!{broken}.some((one) => one.offsetHeight)")
     assert "expect h1 picture hero" in page.evaluate(f"{TWINS}[3].textContent")
     tester.picture("views-without-a-kernel")
