@@ -156,7 +156,7 @@ def spent(a: Analysis) -> str:
             words.append(f"{layer.attempts} requests")
         lines.append(" \u00b7 ".join(words))
     if len(lines) == 1 and a.provider == "offline":
-        lines.append("no model: set OPENAI_API_KEY or JBTS.vision_base_url for one")
+        lines.append("no model was asked: it takes OPENAI_API_KEY or JBTS.vision_base_url, and JBTS.vision_mode live")
     return " | ".join(lines)
 
 

@@ -11,7 +11,9 @@ import click
 @click.command("generate")
 @click.argument("requirement")
 @click.option("--url", required=True, help="The page to begin at.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The notebook to write.")
+@click.option(
+    "-o", "--output", "--into", "output", required=True, type=click.Path(path_type=Path), help="The notebook to write."
+)
 @click.option("--model", default=None, help="Another model than JBTS.vision_generate_model.")
 @click.option("--allow-foreign", is_flag=True, help="Keep steps that go to other sites.")
 @click.option("--allow-custom", is_flag=True, help="Keep steps that run JavaScript.")

@@ -51,6 +51,7 @@ class Extension:
         self.bench.gather = self.gather
         self.bench.names = self.names_pictures
         self.bench.leaving = self.restarting
+        self.bench.left = self.exited
         if interactive(self.bench.environ) and hasattr(shell, "set_next_input"):
             self.bench.next_cell = lambda text: shell.set_next_input(text, replace=False)
         self.only_ci = OnlyCI(shell, self.bench.environ)
@@ -139,6 +140,11 @@ class Extension:
         """Whether the kernel ends because somebody restarts it. ipykernel says so nowhere else."""
         message = getattr(getattr(self.shell, "kernel", None), "_shutdown_message", None)
         return bool(message and message["content"].get("restart"))
+
+    def exited(self) -> bool:
+        """Whether a cell ended the kernel, and nobody outside."""
+        asked = getattr(getattr(self.shell, "kernel", None), "_shutdown_message", None)
+        return bool(getattr(self.shell, "exit_now", False)) and asked is None
 
     # ---- magics ---------------------------------------------------------------------------------
     def magic(self, signature: Signature) -> Callable[..., Any]:

@@ -93,6 +93,8 @@ class Workbench(Users, Answers):
         self.cell: tuple[str | None, str | None] = (None, None)
         self.leaving: Callable[[], bool] = lambda: False
         """Whether this process makes room for another one of the same notebook, which may want its browsers."""
+        self.left: Callable[[], bool] = lambda: False
+        """Whether the process ends because a cell said so, in the middle of a notebook for all it knows."""
         self._parents: list[str] = []
         self._told_lost = 0
         self._publication: subprocess.Popen[bytes] | None = None
@@ -391,7 +393,8 @@ class Workbench(Users, Answers):
         self.closed = True
         atexit.unregister(self.close)
         had_run = self.recorder.run_id is not None
-        self.recorder.close_run()
+        if not (self._in_suite and self.left()):  # there the runner ends what it cannot have been told of
+            self.recorder.close_run()
         self.log.close()
         if self._pool is not None:
             self._pool.close(leave=self.leaving())

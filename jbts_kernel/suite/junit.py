@@ -1,8 +1,8 @@
 """JUnit XML: one test case for each notebook, or for each test in it where it has several, as CI servers read it.
 
 Kept to what every reader knows (testsuite, testcase, failure, error, skipped, properties, system-out). What
-has no place there (attempts, flakiness, the executed notebook) is a property; the steps are lines of
-system-out, and the picture of a failure is an attachment as GitLab and Jenkins understand it.
+has no place there (attempts, flakiness, steps, the executed notebook) is a property; the steps are lines of
+system-out, too, and the picture of a failure is an attachment as GitLab and Jenkins understand it.
 """
 
 from __future__ import annotations
@@ -144,6 +144,7 @@ def _test(result: CaseResult, test: Recorded, flaky: bool, executions: Sequence[
     _properties(element, result, status, executions, test.labels)
     _problem(element, result, test.status, test.message, test.error_type, result.case.notebook)
     _said(element, test.lines, test.pictures)
+    _steps(element, test.lines)
     return element
 
 
@@ -162,6 +163,7 @@ def _notebook(result: CaseResult, tests: Sequence[Recorded]) -> Xml.Element:
     if len(result.attempts) == 1 and tests:
         lines = [line for test in tests for line in test.lines]
     _said(element, lines, [picture for test in tests for picture in test.pictures])
+    _steps(element, [line for test in tests for line in test.lines])
     return element
 
 
@@ -212,6 +214,14 @@ def _said(element: Xml.Element, lines: Sequence[str], pictures: Sequence[Path]) 
     text = [*lines, *(f"[[ATTACHMENT|{picture}]]" for picture in shown)]
     if text:
         Xml.SubElement(element, "system-out").text = _clean("\n".join(text))
+
+
+def _steps(element: Xml.Element, lines: Sequence[str]) -> None:
+    """A property for each step, as pytest's own file has them."""
+    properties = element.find("properties")
+    assert properties is not None, "made with the element"
+    for line in lines:
+        _property(properties, "step", line)
 
 
 def _lines(attempt: Attempt, count: int) -> list[str]:

@@ -1,9 +1,9 @@
 """What a run writes into the log itself: the run, and the executions no kernel could end or even begin.
 
-A kernel records its own executions. Where it died, its last execution has a beginning only, and is ended
-here with the verdict. Where it never recorded one (plain Python, no kernel at all) there is one row for the
-attempt all the same. Where everything it recorded had passed before the notebook failed (``exit()`` in the
-middle of it), the attempt gets a row of its own: an end is never written twice, because each one is a row.
+A kernel records its own executions. Where it died, or a cell ended it (``exit()``), its last execution has a
+beginning only, and is ended here with the verdict. Where it never recorded one (plain Python, no kernel at all) there
+is one row for the attempt all the same. Where everything it recorded had passed before the notebook failed, the attempt
+gets a row of its own: an end is never written twice, because each one is a row.
 """
 
 from __future__ import annotations

@@ -133,8 +133,8 @@ def browser(
         spec = replace(spec, device=device.lower())
     try:
         session = bench.open_browser(user, spec)
-    except StepProblem as problem:
-        raise JBTSError(problem.message, hints=problem.hints) from None
+    except StepProblem as problem:  # it was no step: its class is kept, which tells a suite that no browser came up
+        raise type(problem)(problem.message, hints=problem.hints) from None
     screen = DEVICES.get(spec.device or "")
     size = f"{screen.width}x{screen.height}" if screen else f"{spec.viewport[0]}x{spec.viewport[1]}"
     window = spec.device or ("headless" if spec.headless else "with a window")

@@ -192,7 +192,7 @@ def _reaches_further(step: Step, before: str) -> bool:
 def _show_triage(bench: Workbench, found: Triage) -> None:
     by = found.analysis
     offline = by is None or by.provider == "offline"
-    about = "from the evidence alone, no model is configured" if offline else f"by {by.model}"  # type: ignore[union-attr]
+    about = "from the evidence alone, no model was asked" if offline else f"by {by.model}"  # type: ignore[union-attr]
     if by is not None and by.status != "ok":
         about = f"from the evidence alone; the model did not answer: {by.status}, {by.summary}"
     rows = [("cause", found.cause), ("category", found.kind), ("evidence", found.evidence)]
@@ -293,7 +293,7 @@ def _case(bench: Workbench, asked: Server, requirement: str, seen: dict[str, Any
 
     if not asked.asks:
         case = skeleton(requirement, seen)
-        _offline(bench, "generate", f"a skeleton of {len(case['steps'])} steps, no model is configured")
+        _offline(bench, "generate", f"a skeleton of {len(case['steps'])} steps, no model was asked")
         return case, None
     reply = _reply(bench, asked, question(requirement, seen, bench.secrets.mask), "generate")
     case = {}
@@ -318,7 +318,7 @@ def _preview(
         (n, line.step["name"] or line.step["step_type"], line.text or "left out", line.left_out or line.doubt)
         for n, line in enumerate(written, 1)
     ]
-    author = f"written by {by}" if by else "a skeleton: no model is configured (OPENAI_API_KEY or JBTS.vision_base_url)"
+    author = f"written by {by}" if by else "a skeleton: no model was asked (OPENAI_API_KEY or JBTS.vision_base_url)"
     where = f"in {into}" if into else "in the next cell"
     caption = f"{case['name']} \u00b7 {case['priority']} \u00b7 {author} \u00b7 {where}; read it before you run it"
     caption = bench.secrets.mask(caption)

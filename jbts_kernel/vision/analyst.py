@@ -129,7 +129,9 @@ def ignored_picture(server: Server, q: Question, reply: Reply) -> bool:
 def analysis(server: Server, kind: str, reply: Reply, **more: Any) -> Analysis:
     """One row: how a question ended and what it cost."""
     known = reply.model or server.model
-    price = 0.0 if reply.cache_hit else usage.cost(known, reply.input_tokens, reply.output_tokens, reply.cached_tokens)
+    price = usage.cost(known, reply.input_tokens, reply.output_tokens, reply.cached_tokens)
+    if reply.cache_hit and price is not None:
+        price = 0.0  # what was paid once; what no list has a price for stays unknown
     fields: dict[str, Any] = {"summary": clip(reply.detail, 400) if reply.status != "ok" else ""} | more
     return Analysis(
         analysis_id=new_id(),

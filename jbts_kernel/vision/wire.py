@@ -93,7 +93,8 @@ def _either(server: Server, question: Question, call: _Call, end: float, clock: 
 
 
 def _lacks_responses(reply: Reply, call: _Call) -> bool:
-    return reply.status == "not_found" and call.last_status in (404, 405) and "model_not_found" not in call.body
+    absent = reply.status == "not_found" and call.last_status in (404, 405) and "model_not_found" not in call.body
+    return absent or call.last_status == 501  # not implemented
 
 
 def _ask(server: Server, path: str, body: dict[str, Any], call: _Call, end: float, clock: Callable[[], float]) -> Reply:

@@ -294,7 +294,7 @@ def test_an_execution_its_kernel_could_not_end_is_ended_with_the_verdict(recorde
 
 
 def test_exit_after_passed_steps_is_not_passed_in_the_store(recorded: Recorded) -> None:
-    """exit() lets the kernel record a pass; the attempt's own row says what really happened."""
+    """Where a process recorded a pass and the notebook then failed, the attempt's own row says what really happened."""
     assert [row["status"] for row in recorded.rows("leaves", "latest_executions")] == ["error"]
     assert (recorded.case("leaves").status, recorded.result.exit_code) == ("error", 1)
 
@@ -325,6 +325,21 @@ def test_a_test_says_itself_how_often_it_may_run_again(tmp_path: Path) -> None:
     assert (result.results[0].status, len(result.results[0].attempts), result.exit_code) == ("flaky", 2, 0)
     made = junit.write_junit(result, tmp_path / "j.xml", junit.recorded(result.home, result.run_id)).read_text()
     assert '<property name="tag" value="slow" />' in made
+
+
+def test_a_browser_that_a_cell_asks_for_and_nobody_has_is_infrastructure(tmp_path: Path) -> None:
+    """``%browser`` in a notebook counts as ``--browser`` of the run does."""
+    path = notebook(tmp_path / "far.ipynb", "%load_ext jbts_kernel", "%browser safari")
+    result = run([path], home=tmp_path / "home", environ=environment())
+    assert result.exit_code == 3, result.results[0].verdict
+
+
+def test_exit_between_steps_is_one_execution(tmp_path: Path) -> None:
+    """What a cell ended in the middle of a notebook is one row, and no row of it says passed."""
+    path = notebook(tmp_path / "out.ipynb", "%load_ext jbts_kernel", "%test Leaving", "exit()", "1 / 0")
+    result = run([path], home=tmp_path / "home", environ=environment())
+    assert result.exit_code == 1
+    assert [row["status"] for row in rows(result.home, "SELECT status FROM executions")] == ["error"]
 
 
 def test_until_fail_stops_at_the_first_failure(tmp_path: Path) -> None:

@@ -274,6 +274,9 @@ def test_junit_names_each_test_of_a_notebook(tmp_path: Path) -> None:
     }
     assert own == {"Search": ["1", "2"], "Buy": ["3"], "Pay": []}
     assert [p.get("value") for p in found["Buy"].iterfind("properties/property[@name='tag']")] == ["till"]
+    assert [p.get("value") for p in found["Buy"].iterfind("properties/property[@name='step']")] == [
+        "failed   click (1 ms)"
+    ]
     beside = Attempt(1, Verdict("error", "cannot tidy up", 9, "ValueError"), 0.0, 1.0, executions=("2",))
     made = write_junit(suite(CaseResult(case, (beside,))), tmp_path / "j.xml", known)
     assert {c.get("name"): c.find("error") is not None for c in ElementTree.parse(made).getroot().iter("testcase")} == {

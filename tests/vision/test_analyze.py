@@ -47,7 +47,7 @@ def test_without_a_key(trial: Any) -> None:
     assert all(r["grounded"] and r["width"] > 0 for r in rows if r["source"] == "dom" and r["locator"] != "html")
     card = trial.read(analysis_card.card(trial.last))
     card.assert_harmless()
-    assert "no model: set OPENAI_API_KEY" in card.text and "never filled in" in card.plain
+    assert "no model was asked: it takes OPENAI_API_KEY" in card.text and "never filled in" in card.plain
     assert trial.row()["step_type"] == "analyze"
 
 

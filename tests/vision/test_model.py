@@ -116,6 +116,12 @@ def test_neither_endpoint_is_there(model: Any, say: Any, tmp_path: Path) -> None
     assert found.status == "not_found" and "vision_base_url" in found.summary
 
 
+def test_a_server_that_has_not_implemented_responses(model: Any, say: Any, tmp_path: Path) -> None:
+    """501 is how some say that they have no Responses: Chat Completions is asked."""
+    model.says = [*[say(status=501, body=ERROR % "x", headers={"Retry-After-Ms": "10"})] * 3, say()]
+    assert look(asking(model, tmp_path)).status == "ok"
+
+
 @pytest.mark.parametrize(("status", "ends"), [(429, "rate_limited"), (500, "server_error")])
 def test_answers_that_are_tried_again(model: Any, say: Any, tmp_path: Path, status: int, ends: str) -> None:
     """A rate limit and a broken server are tried twice more; what helps is ok, and every request is counted."""

@@ -122,7 +122,7 @@ def test_a_skeleton_without_a_model(trial: Any, offered: list[str], shown: list[
     """Without a key the page's form is filled in and sent, the preview says why, and what it made runs."""
     trial.open(FORM)
     trial('generate "a customer signs in"')
-    assert "a skeleton: no model is configured" in shown[0]
+    assert "a skeleton: no model was asked" in shown[0]
     lines = [line.removeprefix("%") for line in offered[0].splitlines()]
     assert "type #email ada@example.com" in lines and "click #go" in lines
     for line in lines:
@@ -242,7 +242,7 @@ def test_a_renamed_button(trial: Any, offered: list[str], shown: list[str]) -> N
     assert (found.category, found.after, found.verified) == ("test_out_of_date", "click #go --timeout 2", True)
     assert found.diff == "- click #goo --timeout 2\n+ click #go --timeout 2"
     assert offered == ["%click #go --timeout 2"] and trial.js("window.pressed") is None
-    assert "no model is configured" in shown[0]
+    assert "no model was asked" in shown[0]
     assert [(r["kind"], r["step_id"]) for r in trial.rows("analysis")] == [("triage", trial.last.step_id)]
 
 
