@@ -68,6 +68,7 @@ class Extension:
         self._matcher: Any = None
         self._verdict = self.bench.recorder.verdict()
         self._exceptions: tuple[Any, Any] = ((), None)
+        self._exited = False
 
     # ---- coming and going -----------------------------------------------------------------------
     def load(self) -> None:
@@ -142,9 +143,8 @@ class Extension:
         return bool(message and message["content"].get("restart"))
 
     def exited(self) -> bool:
-        """Whether a cell ended the kernel, and nobody outside."""
-        asked = getattr(getattr(self.shell, "kernel", None), "_shutdown_message", None)
-        return bool(getattr(self.shell, "exit_now", False)) and asked is None
+        """Whether a cell ended the kernel, and nobody outside: a runner asks for the same without a cell."""
+        return self._exited and getattr(getattr(self.shell, "kernel", None), "_shutdown_message", None) is None
 
     # ---- magics ---------------------------------------------------------------------------------
     def magic(self, signature: Signature) -> Callable[..., Any]:
@@ -219,6 +219,7 @@ class Extension:
         self.bench.cell = (getattr(info, "cell_id", None) or cell_id, source_hash(source))
 
     def after_cell(self, result: Any) -> None:
+        self._exited = bool(getattr(self.shell, "exit_now", False))
         if self.bench.panel is not None:
             self.bench.panel.settle()
         source = result.info.raw_cell if result.info is not None else ""

@@ -60,10 +60,10 @@ def run_step(
     stage: Stage | None = None
     outcome = Outcome()
     pending: BaseException | None = None
-    ordinal = 0
+    ordinal = recorder.ordinal + 1
     browser_ms = 0.0
     try:
-        ordinal = recorder.step_started(step_id, about)
+        recorder.step_started(step_id, ordinal, about)
         session = around.session()
         if session.browser.started_at >= clock:
             browser_ms = (time.perf_counter() - clock) * 1000
@@ -246,7 +246,8 @@ def run_group(around: Surroundings, name: str, parents: list[str]) -> Iterator[N
     step = Step("group", {"name": name}, StepOptions(name=name), source=f"group {name}")
     about = _about(around, step, Signature("group", run_group))
     step_id, started, clock = new_id(), time.time(), time.perf_counter()
-    ordinal = recorder.step_started(step_id, about)
+    ordinal = recorder.ordinal + 1
+    recorder.step_started(step_id, ordinal, about)
     parents.append(step_id)
     status: Status = "passed"
     error_type = message = None

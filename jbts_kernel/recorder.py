@@ -234,15 +234,16 @@ class Recorder:
         self.run_id = None
 
     # ---- steps ----------------------------------------------------------------------------------
-    def step_started(self, step_id: str, about: Mapping[str, Any]) -> int:
-        """A step begins; its ordinal within the execution, from 1."""
-        self.ordinal += 1
-        self.emit("step.started", {"ordinal": self.ordinal, "status": "running", **about}, step_id)
-        return self.ordinal
+    def step_started(self, step_id: str, ordinal: int, about: Mapping[str, Any]) -> None:
+        """A step begins, at its place in the execution. The caller counts (one after :attr:`ordinal`), so that a step
+        has its place wherever an interrupt comes."""
+        self.ordinal = ordinal
+        self.emit("step.started", {"ordinal": ordinal, "status": "running", **about}, step_id)
 
     def step_finished(self, result: StepResult, about: Mapping[str, Any]) -> None:
         """A step's row with its files, console lines and requests: one append."""
         r, mask = result, self.mask
+        self.ordinal = max(self.ordinal, r.ordinal)
         events = [
             self._event(
                 "artifact",

@@ -112,12 +112,24 @@ threading.Thread(target=interrupt).start()
 """
 
 
-def test_an_interrupt_is_recorded_as_aborted(kernel: Kernel, shop: Shop, tmp_path: Path) -> None:
-    """Ctrl-C in a step ends the step and leaves the browser to the next one."""
+AT_ONCE = """
+emit = jbts.recorder.emit
+def interrupted(*about):
+    del jbts.recorder.emit
+    emit(*about)
+    raise KeyboardInterrupt
+jbts.recorder.emit = interrupted
+%wait #never
+"""
+
+
+@pytest.mark.parametrize("interrupt", [INTERRUPT, AT_ONCE], ids=["waiting", "beginning"])
+def test_an_interrupt_is_recorded_as_aborted(kernel: Kernel, shop: Shop, tmp_path: Path, interrupt: str) -> None:
+    """Ctrl-C in a step ends the step, in its place, and leaves the browser to the next one; also while it begins."""
     home = tmp_path / ".jbts"
     kernel.run(f"base_url = {shop.url!r}")
     kernel.run("%navigate /")
-    kernel.run(INTERRUPT)
+    kernel.run(interrupt)
     assert kernel.run("%text h1").status == "ok"
     rows = ask(home, "select verb, status, error_type from steps order by ordinal")
     assert rows == [["navigate", "passed", None], ["wait", "aborted", "KeyboardInterrupt"], ["text", "passed", None]]

@@ -149,7 +149,7 @@ class Tester:
         self.until("an idle kernel", IDLE)
 
     def run_cell(self, number: int) -> None:
-        """Run a cell as Shift+Enter does, and wait until it has ended."""
+        """Run a cell as Shift+Enter does. What it comes to is for the caller to wait for."""
         self.page.click(f".jp-Notebook .jp-Cell >> nth={number}", at="200,12")
         self.page.press("Shift+Enter")
 

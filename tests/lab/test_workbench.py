@@ -57,7 +57,7 @@ def test_a_test_built_by_pointing(lab: Server, tester: Tester) -> None:
 
 
 LATE = """
-import jbts_kernel.widgets as panels
+import jbts_kernel.panel_looks as panels
 from jbts_kernel.errors import StepTimeout
 looks, glance = [], panels.glance
 def late(*about):
@@ -71,10 +71,12 @@ panels.glance = late
 
 def test_a_picture_that_is_late_comes(lab: Server, tester: Tester, shop: Shop) -> None:
     """A page that needs longer than a look after its step is looked at again, without anybody asking for it."""
-    tester.open("late.ipynb", LATE, "%workbench")
+    tester.open("late.ipynb", LATE, "%workbench", "len(looks) > 2")
     tester.run_cell(0)
     tester.run_cell(1)
     tester.go(f"{shop.url}/")
+    tester.run_cell(2)
+    tester.page.expect(".jp-Notebook .jp-Cell >> nth=2", "contains", "True")
 
 
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].map((one) => one.innerText)"
