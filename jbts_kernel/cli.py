@@ -20,7 +20,15 @@ import click
 
 from . import __version__
 from .errors import INFRASTRUCTURE as NOT_THERE
-from .errors import BrowserUnavailable, ConfigProblem, HubProblem, JBTSError, StepFailed, UsageProblem
+from .errors import (
+    BrowserUnavailable,
+    ClusterUnavailable,
+    ConfigProblem,
+    HubProblem,
+    JBTSError,
+    StepFailed,
+    UsageProblem,
+)
 from .grammar import nearest, printable
 
 if TYPE_CHECKING:
@@ -234,7 +242,7 @@ def exit_code(error: JBTSError) -> int:
     if isinstance(error, (UsageProblem, ConfigProblem)):
         return USAGE
     cause = error.result.error_type if isinstance(error, StepFailed) else None
-    if isinstance(error, (BrowserUnavailable, HubProblem)) or cause in NOT_THERE:
+    if isinstance(error, (BrowserUnavailable, ClusterUnavailable, HubProblem)) or cause in NOT_THERE:
         return INFRASTRUCTURE
     return FAILURES
 

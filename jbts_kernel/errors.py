@@ -21,7 +21,8 @@ JBTSError                       the root; str() is one line that says what to do
 │       ├── PoolFull            every browser of the pool is in use
 │       └── GridUnavailable     the Selenium Grid does not answer, or has no slot (exit code 3)
 ├── StoreProblem                a query or a publication that cannot be done
-└── HubProblem                  the broadcast hub cannot be reached or refused
+├── HubProblem                  the broadcast hub cannot be reached or refused
+└── ClusterUnavailable          no Dask scheduler or no worker answers (exit code 3)
 """
 
 from __future__ import annotations
@@ -155,3 +156,7 @@ class StoreProblem(JBTSError):
 
 class HubProblem(JBTSError):
     """The broadcast hub cannot be reached, or refused."""
+
+
+class ClusterUnavailable(JBTSError):
+    """The Dask cluster a run was to be spread over cannot be reached, or has no workers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -191,6 +192,10 @@ def _about(around: Surroundings, step: Step, signature: Signature) -> dict[str, 
     if step.verb == "expect" and not _names_element(str(columns["locator"])):
         columns["expected"] = f"{columns['locator']} {columns['expected'] or ''}".strip()
         columns["locator"] = None
+    elif step.verb == "wait" and _names_time(str(columns["locator"])):
+        columns["input"], columns["locator"] = columns["locator"], None
+    if (status := step.arguments.get("expect_status")) is not None:
+        columns["expected"] = f"status {status}"
     cell_id, source_hash = around.cell()
     return {
         **columns,
@@ -208,6 +213,12 @@ def _names_element(target: str) -> bool:
     from .verbs.expecting import PAGE
 
     return target not in (*PAGE, "not", "picture")
+
+
+def _names_time(target: str) -> bool:
+    from .verbs.waiting import TIME
+
+    return re.fullmatch(TIME, target) is not None
 
 
 def _attempts(stage: Stage, step: Step, signature: Signature, outcome: Outcome) -> Any:

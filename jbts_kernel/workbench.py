@@ -294,7 +294,11 @@ class Workbench(Users, Answers):
         return status
 
     def fault(self, error: BaseException) -> None:
-        """A cell failed outside a step: the execution that is open fails with it."""
+        """A cell failed outside a step: the execution that is open fails with it. Plain papermill has nobody else to
+        say that a notebook failed before its first step."""
+        if self.recorder.execution is None and self.recorder.origin.kind == "papermill":
+            self._begin()
+            self.recorder.open_execution(base_url=self.base_url or None)
         if self.recorder.execution is not None and not isinstance(error, StepFailed):
             message = error.message if isinstance(error, JBTSError) else str(error)
             self.recorder.worsen(status_of(error), type(error).__name__, message)

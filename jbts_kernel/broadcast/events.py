@@ -129,13 +129,14 @@ class Events:
             raise HubProblem("there is no hub; set JBTS.broadcaster to process, or run: jbts hub")
         return info
 
-    def announce(self, run_id: str, entries: Sequence[str]) -> None:
-        """Leave word whom the hub is to tell of a run, as ``JBTS.notify`` has it. Raises ConfigProblem."""
+    def announce(self, run_id: str, entries: Sequence[str], report: Path | None = None) -> None:
+        """Leave word whom the hub is to tell of a run, as ``JBTS.notify`` has it, and where its report will be. Raises
+        ConfigProblem."""
         from ..notify import rules
 
         if self.mode == "off":
             raise ConfigProblem("JBTS.notify needs the broadcast; set JBTS.broadcaster to process or thread")
-        rules.register(self.home, run_id, entries)
+        rules.register(self.home, run_id, entries, report)
 
     # Publishing. All return True when the message is in the log.
 

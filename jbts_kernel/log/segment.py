@@ -96,6 +96,15 @@ def writers(spool: Path, among: Collection[str]) -> set[str]:
     return {source for source in among if source in newest and is_sealed(spool / newest[source]) is False}
 
 
+def dead(spool: Path) -> set[str]:
+    """The writers of the segments in ``spool`` that write no more: of each the newest segment is sealed."""
+    before = {source_of(name): name for name in names(spool)}
+    quiet = {source: name for source, name in before.items() if is_sealed(spool / name)}
+    # Who goes on in another segment shows it before letting go of the last: it is there by now.
+    after = {source_of(name): name for name in names(spool, parts=True)} if quiet else {}
+    return {source for source, name in quiet.items() if after.get(source, name) == name}
+
+
 def sealed(spool: Path, known: Container[str] = ()) -> tuple[list[Path], list[Path]]:
     """The segments of ``spool`` that are not in ``known``: (sealed, still open), oldest first each.
 

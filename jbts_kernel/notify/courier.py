@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .rules import Rule
+from .occasions import Tone
+from .rules import Rule, receiver
 
 PAUSES_S = (1.0, 5.0)
 """How long after a failed attempt the next is made; when these are used up it is given up."""
@@ -29,7 +30,7 @@ class Parcel:
 
     title: str
     body: str
-    good: bool
+    tone: Tone
     picture: Path | None
     done: Callable[[], None]
 
@@ -41,14 +42,10 @@ def send(rule: Rule, parcel: Parcel) -> bool:
     """Hand a parcel to apprise; whether the receiver took it."""
     import apprise
 
-    quiet = logging.getLogger("apprise")
-    if quiet.propagate:  # its lines would put a receiver's address into a notebook or a log
-        quiet.propagate = False
-        quiet.addHandler(logging.NullHandler())
-    robot = apprise.Apprise()
-    if not robot.add(rule.url):
+    robot = receiver(rule)
+    if robot is None:
         return False
-    kind = apprise.NotifyType.SUCCESS if parcel.good else apprise.NotifyType.FAILURE
+    kind = apprise.NotifyType(parcel.tone)
     attach = str(parcel.picture) if parcel.picture is not None else None
     return bool(
         robot.notify(

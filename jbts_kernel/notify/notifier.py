@@ -113,8 +113,7 @@ class Notifier:
             self._settle(run_id)
 
         body = "\n".join([*occasion.lines, f"report: {self._report(run_id)}"])
-        good = occasion.title.startswith("✓")
-        return Parcel(occasion.title, body, good, self._picture(occasion.picture), done)
+        return Parcel(occasion.title, body, occasion.tone, self._picture(occasion.picture), done)
 
     def _settle(self, run_id: str) -> None:
         """A run that has ended and about which nothing is open is forgotten."""
@@ -131,7 +130,7 @@ class Notifier:
 
     def _report(self, run_id: str) -> str:
         page = self.home / "reports" / run_id / "index.html"
-        return str(page) if page.exists() else f"jbts report {run_id}"
+        return rules.report_of(self.home, run_id) or (str(page) if page.exists() else f"jbts report {run_id}")
 
     def _picture(self, digest: str | None) -> Path | None:
         """The file of an artifact, by its hash."""

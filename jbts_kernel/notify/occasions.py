@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ..log.envelope import GOOD_ENDS, Record
 
@@ -18,6 +18,8 @@ MOST_A_RUN = 20
 """Failures of one run that are told one by one; after that only its end is."""
 
 T = TypeVar("T")
+Tone = Literal["success", "warning", "failure"]
+"""How a chat colours an occasion, as apprise names it."""
 
 _MOST_KEPT = 1_000
 _MENTION = re.compile(r"@(?=\w)|<(?=[!@#])")
@@ -35,6 +37,12 @@ class Occasion:
     title: str
     lines: tuple[str, ...]
     picture: str | None = None
+
+    @property
+    def tone(self) -> Tone:
+        """How good it is; a flaky test is a warning."""
+        marks: dict[str, Tone] = {"✓": "success", "↻": "warning"}
+        return marks.get(self.title[:1], "failure")
 
 
 @dataclass(slots=True)
@@ -55,7 +63,7 @@ class Occasions:
     def take(self, record: Record) -> Occasion | None:
         """The occasion a record is, if it is one."""
         if record.kind == "step.finished" and record.execution_id:
-            if record.data.get("status") in ("failed", "error") and record.execution_id not in self._steps:
+            if not _bad(self._steps.get(record.execution_id, {})):
                 _keep(self._steps, record.execution_id, record.data)
             return None
         if record.kind == "execution.finished":
@@ -79,9 +87,12 @@ class Occasions:
             return None
         name = text(data.get("test_name"), 120) or "a test"
         title = f"✗ {name} failed" if bad else f"↻ {name} passed on attempt {attempt}"
-        error = step if step.get("error_message") else data
+        at_fault = _bad(step)
+        if flaky:
+            step = {}
+        error = step if at_fault and step.get("error_message") else data
         lines = [
-            _line("step", step.get("name")),
+            _line("step" if at_fault else "last step", step.get("name")),
             _line("error", ": ".join(filter(None, (text(error.get(k), 600) for k in ("error_type", "error_message"))))),
             _line("page", step.get("url")),
             _line("notebook", data.get("notebook")),
@@ -114,6 +125,10 @@ class Occasions:
             "finished", record.id, record.ts, record.run_id,
             f"{mark} run finished: {said or 'no test ran'}", tuple(filter(None, where)),
         )  # fmt: skip
+
+
+def _bad(step: Mapping[str, Any]) -> bool:
+    return step.get("status") in ("failed", "error")
 
 
 def text(value: object, most: int) -> str:

@@ -2,8 +2,9 @@
 
 An entry is ``failed=slack://...``, ``failed,flaky=mailto://...`` or an apprise URL alone, which means
 ``failed``. A run leaves its entries in ``run/notify/RUN_ID.json``, private like the hub's token because such
-a URL is a password; so they hold for that run and no other, whichever process delivers. The file goes when
-everything about the finished run has been told, which is also how a suite can wait for that.
+a URL is a password; so they hold for that run and no other, whichever process delivers. Where
+the run's report will be stands beside them. The file goes when everything about the finished run has been told, which
+is also how a suite can wait for that.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigProblem
 
@@ -68,32 +71,54 @@ def parse(entries: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def register(home: Path, run_id: str, entries: Sequence[str]) -> None:
-    """Leave the entries of a run for whoever delivers. Raises ConfigProblem."""
-    parse(entries)
+def receiver(rule: Rule) -> Any:
+    """Apprise for the receiver of ``rule``; None where it knows none of this kind, or the URL lacks something."""
+    import apprise
+
+    quiet = logging.getLogger("apprise")
+    if quiet.propagate:  # its lines would put a receiver's address into a notebook or a log
+        quiet.propagate = False
+        quiet.addHandler(logging.NullHandler())
+    robot = apprise.Apprise()
+    return robot if robot.add(rule.url) else None
+
+
+def register(home: Path, run_id: str, entries: Sequence[str], report: Path | None = None) -> None:
+    """Leave the entries of a run for whoever delivers, and the page its report will be. A kernel of a suite, which has
+    the same entries, changes nothing. Raises ConfigProblem, without repeating a URL."""
+    found = parse(entries)
     if importlib.util.find_spec("apprise") is None:
         raise ConfigProblem("JBTS.notify needs apprise; install it with: pip install 'jbts-kernel[notify]'")
     path = _path(home, run_id)
     if path is None:
         raise ConfigProblem(f"JBTS_RUN_ID={run_id[:80]!r} cannot be; use letters, digits, _ and -")
+    before, page = _left(path)
+    if before == list(entries) and report is None:
+        return
+    for number, rule in enumerate(found, 1):
+        if receiver(rule) is None:
+            raise ConfigProblem(f"JBTS.notify, entry {number}: apprise knows no receiver for this {rule.kind}:// URL")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        json.dump(list(entries), file)
+        json.dump({"entries": list(entries), "report": str(report.absolute()) if report else page}, file)
     os.replace(fresh, path)
 
 
 def registered(home: Path, run_id: str | None) -> tuple[Rule, ...]:
     """The rules of a run; none where it left no entries, or where they cannot be read."""
     path = _path(home, run_id)
-    if path is None:
-        return ()
     try:
-        entries = json.loads(path.read_text("utf-8"))
-        return parse(entries) if isinstance(entries, list) and all(isinstance(e, str) for e in entries) else ()
-    except (FileNotFoundError, json.JSONDecodeError, ConfigProblem):
+        return parse(_left(path)[0]) if path is not None else ()
+    except ConfigProblem:
         return ()
+
+
+def report_of(home: Path, run_id: str) -> str:
+    """Where the run's report will be; empty where it makes none."""
+    path = _path(home, run_id)
+    return _left(path)[1] if path is not None else ""
 
 
 def forget(home: Path, run_id: str | None) -> None:
@@ -116,6 +141,17 @@ def all_told(home: Path, run_id: str) -> bool:
     """Whether nothing about the run is still to be told."""
     path = _path(home, run_id)
     return path is None or not path.exists()
+
+
+def _left(path: Path) -> tuple[list[str], str]:
+    """The entries and the report in a run's file; none where it cannot be read."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        entries, report = found["entries"], found["report"]
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return [], ""
+    sound = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
+    return entries if sound else [], report if isinstance(report, str) else ""
 
 
 def _path(home: Path, run_id: str | None) -> Path | None:

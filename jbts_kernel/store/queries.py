@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreProblem
-from ..log.segment import SPOOL
+from ..log.segment import SPOOL, dead
 from .generation import DATABASE, SPOOL_VARIABLE, quoted
 from .publish import ensure
-from .views import public_names
+from .views import DEAD_VARIABLE, public_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -153,6 +153,8 @@ class Results:
             try:
                 connection.execute(f"ATTACH {quoted(str(database))} AS results (READ_ONLY)")
                 connection.execute(f"SET VARIABLE {SPOOL_VARIABLE} = {quoted(spool)}")
+                died = "/".join(["", *sorted(dead(self.home / SPOOL)), ""])
+                connection.execute(f"SET VARIABLE {DEAD_VARIABLE} = {quoted(died)}")
                 connection.execute("USE results")
             except duckdb.Error as problem:
                 raise StoreProblem(
@@ -195,7 +197,7 @@ def _explained(problem: duckdb.Error) -> StoreProblem:
             + ("?" if near else ""),
             hints=hints,
         )
-    refused = re.search(r"(\S+) is not an table|Cannot execute statement of type", text)
+    refused = re.search(r"is not an table|Cannot execute statement|Can only (?:update|delete from) base table", text)
     if refused:
         return StoreProblem("results are read-only: ask them with SELECT, the log is what writes them")
     return StoreProblem(_one_line(text), hints=hints)

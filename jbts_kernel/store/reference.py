@@ -43,7 +43,8 @@ On a full disk steps go on; what could not be recorded is counted and said in th
 
 A segment is sealed after 4 MiB, after five minutes, or when its process has ended. A low-priority process of the
 kernel, or `jbts publish`, puts sealed segments into the next generation of `results.duckdb`. An execution whose
-process died is `aborted` from the publication after its death. A day after their publication segments move to
+process died is `aborted`: at once for `%query`, `jbts query` and `jbts.results`, which look who still writes, and from
+the next publication for whoever opens the file with DuckDB alone. A day after their publication segments move to
 `spool/merged`: with them `results.duckdb` can be made again when it is lost (delete it, then `jbts publish`).
 
 | you type | it does |

@@ -23,6 +23,9 @@ COUNTS = ", ".join(
     for status in ("passed", "failed", "error", "skipped", "aborted")
 )
 TEST = "coalesce(history_id, test_name, execution_id)"
+DEAD_VARIABLE = "jbts_dead"
+"""The writers of whom a reader knows that they have died since the publication, each between slashes. Who does not say
+sees what they began as running until the next publication."""
 WINDOW = 50
 """How many of a test's latest results its flakiness is judged by."""
 
@@ -272,11 +275,12 @@ AI_USAGE = View(
     """
     SELECT CAST(created_at AS DATE) AS day, provider, model, count(*) AS calls,
         count(*) FILTER (WHERE status <> 'ok') AS failed, count(*) FILTER (WHERE cache_hit) AS cache_hits,
-        CAST(sum(attempts) AS BIGINT) AS requests, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
-        CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
-        CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+        CAST(sum(attempts) AS BIGINT) AS requests, CAST(sum(if(cache_hit, 0, input_tokens)) AS BIGINT) AS input_tokens,
+        CAST(sum(if(cache_hit, 0, cached_tokens)) AS BIGINT) AS cached_tokens,
+        CAST(sum(if(cache_hit, 0, output_tokens)) AS BIGINT) AS output_tokens,
         sum(cost_usd) AS cost_usd,
-        count(*) FILTER (WHERE cost_usd IS NULL AND coalesce(input_tokens, 0) > 0) AS unpriced,
+        count(*) FILTER (WHERE cost_usd IS NULL AND coalesce(input_tokens, 0) > 0 AND NOT coalesce(cache_hit, false))
+            AS unpriced,
         avg(latency_ms) AS mean_latency_ms
     FROM analyses GROUP BY day, provider, model ORDER BY day DESC, provider, model
     """,
@@ -359,9 +363,13 @@ def table_view(table: Relation) -> str:
             WITH live AS MATERIALIZED (
                 SELECT * FROM internal.lines WHERE kind IN ('{table.kinds[0]}', '{table.started_kind}')),
             ended AS ({table.select("live")}),
-            begun AS ({table.select("live", started=True)} UNION ALL SELECT {table.names} FROM {table.unfinished})
+            begun AS ({table.select("live", started=True, extra=", source AS writer")}
+                UNION ALL SELECT {table.names}, writer FROM {table.unfinished})
             SELECT {table.names} FROM ended
-            UNION ALL SELECT {table.names} FROM begun WHERE {table.key} NOT IN (SELECT {table.key} FROM ended))
+            UNION ALL SELECT * EXCLUDE (writer) REPLACE (
+                CASE WHEN status = 'running' AND contains(getvariable('{DEAD_VARIABLE}'), '/' || writer || '/')
+                THEN 'aborted' ELSE status END AS status)
+            FROM begun WHERE {table.key} NOT IN (SELECT {table.key} FROM ended))
         """
     return f"CREATE OR REPLACE VIEW {table.name} AS {body}"
 

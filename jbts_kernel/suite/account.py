@@ -40,9 +40,10 @@ class Account:
         self.notes: list[str] = []
         """What else is worth saying in the end."""
 
-    def begin(self) -> None:
-        """The run begins. Raises ConfigProblem where a notification's address cannot work."""
-        self._notices.begin()
+    def begin(self, report: Path | None = None) -> None:
+        """The run begins, and will have a report in this folder. Raises ConfigProblem where a notification's address
+        cannot work."""
+        self._notices.begin(report / "index.html" if report else None)
         self.folder_of_run.mkdir(parents=True, exist_ok=True)
         self._ledger.begin()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import JBTSError, UsageProblem
+from ..errors import ClusterUnavailable, JBTSError, UsageProblem
 from ..store.transfer import FOLDERS
 from .interruption import Interruption
 from .outcome import Attempt
@@ -61,11 +62,24 @@ class Parcel:
     files: Mapping[str, bytes]
 
 
+def _resolve(address: str) -> None:
+    """Look a host up once: Dask asks for an unknown one again and again until its time is up. Raises ValueError,
+    OSError."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    parse: Any = parse_address  # which has no types
+    locate: Any = parse_host_port
+    scheme, location = parse(address)
+    if scheme in ("tcp", "tls"):
+        socket.getaddrinfo(*locate(location))
+
+
 class Cluster:
     """A Dask cluster that makes the attempts of one run; a context manager.
 
     Raises:
-        UsageProblem: there is no scheduler at the address, it has no workers, or ``dask.distributed`` is missing.
+        UsageProblem: the address is none, or ``dask.distributed`` is missing.
+        ClusterUnavailable: there is no scheduler at the address, or it has no workers.
     """
 
     def __init__(self, address: str, home: Path, run_id: str, environ: Mapping[str, str], *, warm: bool) -> None:
@@ -76,17 +90,21 @@ class Cluster:
                 "--dask needs dask.distributed: pip install 'jbts-kernel[dask]'", word="--dask"
             ) from None
         try:
+            _resolve(address)
             connect: Any = Client  # which has no types
             self._client: Any = connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as problem:
+        except ValueError as problem:
             raise UsageProblem(
-                f"--dask {address}: no scheduler answers there ({one_line(problem, 160)}); start one: dask scheduler",
-                word=address,
+                f"--dask {address} is no address ({one_line(problem, 160)}); write tcp://HOST:8786", word=address
+            ) from None
+        except OSError as problem:
+            raise ClusterUnavailable(
+                f"--dask {address}: no scheduler answers there ({one_line(problem, 160)}); start one: dask scheduler"
             ) from None
         self.size = sum(self._client.nthreads().values())
         if not self.size:
             self._client.close()
-            raise UsageProblem(f"--dask {address}: it has no workers; start some: dask worker {address}", word=address)
+            raise ClusterUnavailable(f"--dask {address}: it has no workers; start some: dask worker {address}")
         self._home = home
         self._run_id = run_id
         self._environ = {k: v for k, v in environ.items() if k.startswith(_SENT) and k not in _OWN}

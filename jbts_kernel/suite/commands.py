@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..errors import BrowserUnavailable, ConfigProblem, JBTSError, UsageProblem
+from ..errors import BrowserUnavailable, ClusterUnavailable, ConfigProblem, JBTSError, UsageProblem
 from . import CELL_TIMEOUT
 from .outcome import FAILURES, INFRASTRUCTURE, USAGE
 from .parametrize import parameter
@@ -167,7 +167,7 @@ def run_command(
         )
     except (ConfigProblem, UsageProblem) as problem:
         _refuse(str(problem), USAGE)
-    except BrowserUnavailable as problem:
+    except (BrowserUnavailable, ClusterUnavailable) as problem:
         _refuse(str(problem), INFRASTRUCTURE)
     except (JBTSError, OSError) as problem:
         _refuse(str(problem), FAILURES)

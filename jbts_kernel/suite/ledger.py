@@ -98,7 +98,7 @@ class Ledger:
             "started_at": started_at,
             "duration_ms": (self.clock() - started_at) * 1000,
             "error_type": verdict.error_type,
-            "error_message": verdict.message or None,
+            "error_message": verdict.message.removeprefix(f"{verdict.error_type}: ") or None,
         }
         self._emit("execution.finished", {**about, **end}, execution_id)
 

@@ -31,10 +31,11 @@ class Notices:
         self._run_id = run_id
         self._entries = settings.notify
 
-    def begin(self) -> None:
-        """Before the run's first line. Raises ConfigProblem where an entry cannot work."""
+    def begin(self, report: Path | None = None) -> None:
+        """Before the run's first line; ``report`` is the page that there will be. Raises ConfigProblem where an entry
+        cannot work."""
         if self._entries:
-            self._events.announce(self._run_id, self._entries)
+            self._events.announce(self._run_id, self._entries, report)
             self._events.start()
 
     def end(self, patience: float = PATIENCE_S) -> str | None:

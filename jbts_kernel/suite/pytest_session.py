@@ -139,7 +139,7 @@ class Session:
         log = Log(self.home)
         self._stack.callback(log.close)
         self._account = Account(self.home, self.identity(), self.folder, self.parameters, log, self.environ)
-        self._account.begin()
+        self._account.begin(self.config.getoption("--jbts-report"))
 
     def identity(self) -> str:
         """The id of the session's run."""

@@ -106,7 +106,7 @@ def run(
         from .cluster import Cluster
 
         attempts.cluster = Cluster(dask, home, run_id, environ, warm=warms)
-    account.begin()
+    account.begin(report)
     with contextlib.ExitStack() as warmed, ThreadPoolExecutor(1, thread_name_prefix="jbts-ending") as beside:
         try:
             with contextlib.ExitStack() as stack:

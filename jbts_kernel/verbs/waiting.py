@@ -13,7 +13,7 @@ from ..stage import Stage
 from .expecting import url_pattern
 from .registry import verb
 
-_TIME = r"\d+(\.\d+)?(ms|s)"
+TIME = r"\d+(\.\d+)?(ms|s)"
 
 
 def _check_wait(
@@ -32,7 +32,7 @@ def _check_wait(
         raise UsageProblem(
             f"%wait waits for one thing, not for {clip(' and '.join(given))}; give each a line", word=given[1]
         )
-    if state is not None and (target is None or re.fullmatch(_TIME, target)):
+    if state is not None and (target is None or re.fullmatch(TIME, target)):
         raise UsageProblem(f"--state {state} is what an element comes to; %wait LOC --state {state}", word="--state")
     if target is not None and re.fullmatch(r"\d+(\.\d+)?", target):
         raise UsageProblem(f"{target} is no element and no time; did you mean {target}s, or {target}ms?", word=target)
@@ -74,7 +74,7 @@ def wait(
         known = stage.session.tabs_before
         if not stage.session.browser.wait_for(lambda: set(stage.session.handles_now()) - known, stage.deadline.left):
             raise StepTimeout(f"no tab opened within {stage.deadline.seconds:g} s")
-    elif target is not None and re.fullmatch(_TIME, target):
+    elif target is not None and re.fullmatch(TIME, target):
         seconds = float(target.removesuffix("s").removesuffix("m")) / (1000 if target.endswith("ms") else 1)
         if seconds > LARGEST:
             raise StepProblem(f"{clip(target)} is longer than a test can take; write 500ms or 2s")

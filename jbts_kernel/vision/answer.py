@@ -58,10 +58,12 @@ def loads(text: str) -> Any:
 
 
 def text_of(found: Mapping[str, Any], name: str, *, needed: bool = True) -> str:
-    """A text field, bounded. Raises :class:`BadAnswer`."""
+    """A text field, bounded; a number is taken as its text. Raises :class:`BadAnswer`."""
     value = found.get(name)
     if value is None and not needed:
         return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str):
         raise BadAnswer(f"the model's answer has no text in {name!r}")
     return value[:LONGEST]

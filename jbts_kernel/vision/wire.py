@@ -8,6 +8,7 @@ comes back is read as text and taken apart here, so that a broken answer still s
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,10 @@ class _Call:
     error: BaseException | None = None
 
 
+_UNKNOWN_PATH = re.compile(r"\b(unknown|unexpected|invalid|unsupported) (endpoint|url|route|path)\b", re.IGNORECASE)
+"""How a server says that it has no such path, with whatever status (LM Studio: "Returning 200 anyway")."""
+
+
 def send(server: Server, question: Question, clock: Callable[[], float] = time.monotonic) -> Reply:
     """Ask, and say how it ended. Raises KeyboardInterrupt, with the reply so far as its ``reply``."""
     begun, call = clock(), _Call()
@@ -94,7 +99,8 @@ def _either(server: Server, question: Question, call: _Call, end: float, clock: 
 
 def _lacks_responses(reply: Reply, call: _Call) -> bool:
     absent = reply.status == "not_found" and call.last_status in (404, 405) and "model_not_found" not in call.body
-    return absent or call.last_status == 501  # not implemented
+    unknown = call.last_status in (200, 400) and _UNKNOWN_PATH.search(_error_of(call.body)) is not None
+    return absent or unknown or call.last_status == 501  # not implemented
 
 
 def _ask(server: Server, path: str, body: dict[str, Any], call: _Call, end: float, clock: Callable[[], float]) -> Reply:

@@ -291,6 +291,16 @@ class TestRuns:
         assert (about["kind"], about["status"]) == ("papermill", "passed")
         assert json.loads(about["parameters"]) == {"base_url": shop.url}
 
+    def test_what_fails_before_its_first_step_is_a_row(self, papermill: Any, home: Path, tmp_path: Path) -> None:
+        """A notebook whose set-up raises has an execution, under plain papermill as well."""
+        kernelspec = {"name": "jbts", "display_name": "JBTS", "language": "python"}
+        made = nbformat.v4.new_notebook(metadata={"kernelspec": kernelspec})
+        made.cells = [nbformat.v4.new_code_cell(text) for text in ("%load_ext jbts_kernel", "1 / 0", "%navigate /")]
+        nbformat.write(made, tmp_path / "broken.ipynb")
+        assert papermill(tmp_path / "broken.ipynb").code != 0
+        asked = "select notebook, status, error_type from executions"
+        assert Results(home).rows(asked).rows == (("broken.ipynb", "error", "ZeroDivisionError"),)
+
     def test_wrong_expectation_fails(self, papermill: Any, home: Path, tmp_path: Path) -> None:
         """A checkout that costs something else fails papermill, stops there, and is a failed execution."""
         changed = json.loads((ROOT / "notebooks" / "shop_checkout.ipynb").read_text(encoding="utf-8"))

@@ -120,7 +120,9 @@ def test_everybody_is_told_what_they_asked_for(home: Path, log: Log, receiver: R
     digest = hashlib.sha256(picture).hexdigest()
     (home / "artifacts" / digest[:2]).mkdir(parents=True)
     (home / "artifacts" / digest[:2] / f"{digest}.png").write_bytes(picture)
-    Events(home, log).announce("r1", [receiver.entry("failed,flaky", "team"), receiver.entry("finished", "boss")])
+    entries = [receiver.entry("failed,flaky", "team"), receiver.entry("finished", "boss")]
+    Events(home, log).announce("r1", entries, home / "report" / "index.html")
+    Events(home, log).announce("r1", entries)  # as each kernel of the run does
     start(home, hub)
     step = {"name": 'click "#pay"', "status": "error", "error_type": "ElementNotFound", "url": "http://shop/basket"}
     log.emit(
@@ -130,23 +132,30 @@ def test_everybody_is_told_what_they_asked_for(home: Path, log: Log, receiver: R
         ended("Paying", "error", "x1"),
         ended("Paying", "passed", "x2", attempt=2),
         ended("Other", "passed", "x3"),
+        Event("step.finished", {"name": "look", "status": "passed", "screenshot": digest}, "r1", "x5", "s2"),
+        ended("Asserting", "failed", "x5", error_type="AssertionError", error_message="assert 1 == 2"),
         Event("run.finished", {"status": "failed", "git_branch": "main"}, "r1"),
         Event("execution.finished", {"test_name": "Somebody else's", "status": "failed"}, "r2", "x4"),
     )
-    got = [receiver.next() for _ in range(3)]
+    got = [receiver.next() for _ in range(4)]
     to_team = [body for path, body in got if path == "team"]
     (to_boss,) = [body for path, body in got if path == "boss"]
-    assert [body["title"] for body in to_team] == ["✗ Paying failed", "↻ Paying passed on attempt 2"]
+    assert [body["title"] for body in to_team] == [
+        "✗ Paying failed", "↻ Paying passed on attempt 2", "✗ Asserting failed",
+    ]  # fmt: skip
     said = to_team[0]["message"]
     for words in (
         'step: click "#pay"',
         "ElementNotFound: nothing matches #pay",
         "http://shop/basket",
-        "jbts report r1",
+        f"report: {home}/report/index.html",
     ):
         assert words in said
     assert to_team[0]["type"] == "failure" and len(to_team[0]["attachments"]) == 1
-    assert to_boss["title"] == "✗ run finished: 1 flaky, 1 passed" and "branch: main" in to_boss["message"]
+    assert to_team[1]["type"] == "warning"
+    assert "last step: look\nerror: AssertionError: assert 1 == 2" in to_team[2]["message"]
+    assert len(to_team[2]["attachments"]) == 1  # what was seen last, where no step is to blame
+    assert to_boss["title"] == "✗ run finished: 1 failed, 1 flaky, 1 passed" and "branch: main" in to_boss["message"]
     settled(home)
     assert receiver.got.empty()
 
@@ -195,7 +204,7 @@ def test_what_is_refused_is_tried_again_and_given_up(
     one = Courier(rule, logging.getLogger("test"))
     settled = threading.Event()
     with caplog.at_level("WARNING"):
-        one.post(Parcel("title", "body", False, None, settled.set))
+        one.post(Parcel("title", "body", "failure", None, settled.set))
         assert settled.wait(PATIENCE)
     one.close(PATIENCE)
     assert receiver.got.qsize() == 3
@@ -223,7 +232,7 @@ def test_a_service_that_breaks_does_not_stop_the_rest(monkeypatch: pytest.Monkey
 
     one = Courier(rule, logging.getLogger("test"), send)
     for title in ("bad", "good", "better"):
-        one.post(Parcel(title, "", True, None, functools.partial(settled.put, title)))
+        one.post(Parcel(title, "", "success", None, functools.partial(settled.put, title)))
     assert [settled.get(timeout=PATIENCE) for _ in range(3)] == ["bad", "good", "better"]
     assert taken == ["good", "better"]
     assert raised.get(timeout=PATIENCE).exc_type is ZeroDivisionError
@@ -251,6 +260,7 @@ def test_a_suite_waits_until_all_is_told(home: Path, log: Log, receiver: Receive
         ("failed=nothing", "entry 1"),
         ("broken=json://x", "no rule 'broken'"),
         ("json://user:s3cret@h with blank", "entry 1"),
+        ("nosuch://user:s3cret@h", "knows no receiver for this nosuch:// URL"),
     ],
 )
 def test_an_entry_that_cannot_work_is_said_at_once(home: Path, log: Log, entry: str, words: str) -> None:

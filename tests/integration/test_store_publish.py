@@ -198,8 +198,10 @@ def test_only_one_publishes(home: Path) -> None:
 
 
 def test_a_span_runs_until_it_ends_or_its_writer_dies(home: Path) -> None:
-    """running while its process lives, passed when it ended, aborted from the publication after a kill."""
+    """running while its process lives, passed when it ended, aborted after a kill: at once for who looks whether the
+    process lives, and for everybody from the next publication."""
     ensure(home)
+    results = Results(home)
     writer = python(
         "import sys; from pathlib import Path; from jbts_kernel.log import Log; from jbts_kernel.models import Event\n"
         "log = Log(Path(sys.argv[1]))\n"
@@ -215,11 +217,13 @@ def test_a_span_runs_until_it_ends_or_its_writer_dies(home: Path) -> None:
         assert steps(home) == [("a", "passed"), ("b", "running")]
         publish(home, min_segments=0)
         assert steps(home) == [("a", "passed"), ("b", "running")]
+        assert results.value("SELECT status FROM runs") == "running"
         writer.send_signal(signal.SIGKILL)
         writer.wait()
+    assert results.rows("SELECT step_id, status FROM steps ORDER BY 1").rows == (("a", "passed"), ("b", "aborted"))
+    assert results.value("SELECT status FROM runs") == "aborted"
     publish(home)
     assert steps(home) == [("a", "passed"), ("b", "aborted")]
-    results = Results(home)
     assert results.rows("SELECT status FROM executions UNION ALL SELECT status FROM runs").rows == (
         ("aborted",),
         ("aborted",),

@@ -109,6 +109,8 @@ def test_errors_are_one_line_with_the_databases_hint(results: Results) -> None:
         "CREATE TABLE mine (a INTEGER)",
         "DROP VIEW steps",
         "DELETE FROM internal.segments",
+        "DELETE FROM steps",
+        "UPDATE steps SET status = 'passed'",
     ],
 )
 def test_results_cannot_be_changed(results: Results, sql: str) -> None:

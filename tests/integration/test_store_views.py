@@ -300,7 +300,7 @@ def test_ai_usage_daily(project: Project) -> None:
     project.emit("analysis", {**call, "analysis_id": "2", "status": "timeout", "attempts": 3, "cost_usd": None})
     project.emit(
         "analysis",
-        {**call, "analysis_id": "3", "cache_hit": True, "input_tokens": 0, "output_tokens": 0, "attempts": 0},
+        {**call, "analysis_id": "3", "cache_hit": True, "cost_usd": None, "attempts": 0},
     )
     project.emit("analysis", {"analysis_id": "4", "provider": "offline", "status": "ok"}, execution=None)
     offline, online = project.view("ai_usage_daily")

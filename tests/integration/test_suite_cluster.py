@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from jbts_kernel.demo import Shop
-from jbts_kernel.errors import UsageProblem
+from jbts_kernel.errors import ClusterUnavailable, JBTSError, UsageProblem
 from jbts_kernel.store.queries import Results
 from jbts_kernel.suite.interruption import Interruption
 from jbts_kernel.suite.runner import run
@@ -187,10 +187,20 @@ while not Path({str(go)!r}).exists() and time.monotonic() < deadline:
     assert list((home / "run").glob("incoming-*")) == []
 
 
-def test_a_scheduler_that_is_not_there_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "error", "said"),
+    [
+        ("tcp://127.0.0.1:1", ClusterUnavailable, "no scheduler answers there"),
+        ("tcp://nowhere.invalid:8786", ClusterUnavailable, "no scheduler answers there"),
+        ("nonsense", UsageProblem, "is no address"),
+    ],
+)
+def test_a_scheduler_that_is_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, error: type[JBTSError], said: str
+) -> None:
     """One line that says how to start one; nothing is recorded."""
     monkeypatch.setattr("jbts_kernel.suite.cluster.CONNECT_SECONDS", 1.0)
     path = notebook(tmp_path / "a.ipynb", "1")
-    with pytest.raises(UsageProblem, match="no scheduler answers there"):
-        run([path], dask="tcp://127.0.0.1:1", home=tmp_path / "home")
+    with pytest.raises(error, match=said):
+        run([path], dask=address, home=tmp_path / "home")
     assert not (tmp_path / "home" / "runs").exists()

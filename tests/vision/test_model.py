@@ -122,6 +122,15 @@ def test_a_server_that_has_not_implemented_responses(model: Any, say: Any, tmp_p
     assert look(asking(model, tmp_path)).status == "ok"
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_server_that_names_an_unknown_path(model: Any, say: Any, tmp_path: Path, status: int) -> None:
+    """Some say so with any status: Chat Completions is asked."""
+    body = '{"error": "Unexpected endpoint or method. (POST /v1/responses)"}'
+    model.says = [say(status=status, body=body), say()]
+    assert look(asking(model, tmp_path)).status == "ok"
+    assert [path for path, _, _ in model.seen] == ["/v1/responses", "/v1/chat/completions"]
+
+
 @pytest.mark.parametrize(("status", "ends"), [(429, "rate_limited"), (500, "server_error")])
 def test_answers_that_are_tried_again(model: Any, say: Any, tmp_path: Path, status: int, ends: str) -> None:
     """A rate limit and a broken server are tried twice more; what helps is ok, and every request is counted."""

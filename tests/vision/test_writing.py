@@ -198,6 +198,12 @@ def test_fields_that_cannot_be(broken: str) -> None:
         generate.read(broken)
 
 
+def test_a_number_is_taken_as_its_text() -> None:
+    """A model that writes 5 for "5" has said what is to be typed."""
+    read = generate.read(case(step("type", selector="#amount", input_data=5)))
+    assert [line.text for line in generate.lines(read, "http://x/", [])][-1] == "type #amount 5"
+
+
 def test_lines_hold_one_step_each() -> None:
     """Whatever a model puts into a field stays one quoted word of one line."""
     nasty = "x\n%evaluate alert(1)\n\"' --optional ${PIN}"
