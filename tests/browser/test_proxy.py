@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -86,12 +88,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         server = subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log, cwd=folder)
     try:
         deadline = time.monotonic() + PATIENCE
-        found: list[Path] = []
-        while not found or not found[0].read_text():
+        port = 0
+        while not port:
             assert server.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.02)
-            found = list((folder / "runtime").glob("jpserver-*.json"))
-        yield Lab(json.loads(found[0].read_text())["port"], info, folder / ".jbts")
+            for found in (folder / "runtime").glob("jpserver-*.json"):
+                with contextlib.suppress(ValueError, ConnectionRefusedError):  # half written; said before it listens
+                    told = json.loads(found.read_text())["port"]
+                    socket.create_connection(("127.0.0.1", told), PATIENCE).close()
+                    port = told
+        yield Lab(port, info, folder / ".jbts")
     finally:
         server.terminate()
         server.wait(PATIENCE)

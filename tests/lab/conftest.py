@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,8 +85,10 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             for found in runtime.glob("jpserver-*.json"):
-                with contextlib.suppress(ValueError):  # half written
-                    return f"http://127.0.0.1:{json.loads(found.read_text())['port']}"
+                with contextlib.suppress(ValueError, ConnectionRefusedError):  # half written; said before it listens
+                    port = json.loads(found.read_text())["port"]
+                    socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+                    return f"http://127.0.0.1:{port}"
             time.sleep(0.05)
         raise AssertionError(f"JupyterLab did not start: {(self.folder / 'lab.log').read_text()[-2000:]}")
 
