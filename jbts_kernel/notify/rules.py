@@ -2,9 +2,9 @@
 
 An entry is ``failed=slack://...``, ``failed,flaky=mailto://...`` or an apprise URL alone, which means
 ``failed``. A run leaves its entries in ``run/notify/RUN_ID.json``, private like the hub's token because such
-a URL is a password; so they hold for that run and no other, whichever process delivers. Where
-the run's report will be stands beside them. The file goes when everything about the finished run has been told, which
-is also how a suite can wait for that.
+a URL is a password; so they hold for that run and no other, whichever process delivers. Where the run's report will
+be stands beside them. The file goes when everything about the finished run has been told, which is also how a suite
+can wait for that.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def register(home: Path, run_id: str, entries: Sequence[str], report: Path | Non
         return
     for number, rule in enumerate(found, 1):
         if receiver(rule) is None:
-            raise ConfigProblem(f"JBTS.notify, entry {number}: apprise knows no receiver for this {rule.kind}:// URL")
+            raise ConfigProblem(
+                f"JBTS.notify, entry {number}: apprise knows no receiver for this {rule.kind}:// URL;"
+                " what it knows: apprise --details"
+            )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

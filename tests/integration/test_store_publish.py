@@ -6,8 +6,6 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +16,14 @@ import pytest
 from jbts_kernel import workbench
 from jbts_kernel.errors import StoreProblem
 from jbts_kernel.log import Log
-from jbts_kernel.log.envelope import encode
-from jbts_kernel.log.segment import ROTATED, names, segment_name
+from jbts_kernel.log.segment import names
 from jbts_kernel.models import Event
 from jbts_kernel.store.migrations import MIGRATIONS
 from jbts_kernel.store.publish import STAGES, ensure, publish
 from jbts_kernel.store.publisher import start_publish
 from jbts_kernel.store.queries import Results
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .logged import finished, python, started, steps, wrote
 
 
 @pytest.fixture
@@ -37,47 +34,9 @@ def log(home: Path) -> Iterator[Log]:
     made.close()
 
 
-def started(step: object) -> Event:
-    return Event("step.started", {"ordinal": 1, "name": f"step {step}"}, "r", "e", str(step))
-
-
-def finished(step: object, status: str = "passed") -> Event:
-    data = {"ordinal": 1, "name": f"step {step}", "status": status, "duration_ms": 5.0}
-    return Event("step.finished", data, "r", "e", str(step))
-
-
-def wrote(home: Path, *events: Event) -> None:
-    """A writer that emits ``events`` and ends well."""
-    log = Log(home)
-    assert log.emit(*events)
-    log.close()
-
-
-def steps(home: Path) -> list[tuple[str, str]]:
-    """(step_id, status) of every step, as a reader with nothing but DuckDB gets them."""
-    with duckdb.connect(str(home / "results.duckdb"), read_only=True) as connection:
-        return connection.execute("SELECT step_id, status FROM steps ORDER BY step_id").fetchall()
-
-
 def sealed_steps(home: Path) -> int:
     with duckdb.connect(str(home / "results.duckdb"), read_only=True) as connection:
         return int(connection.execute("SELECT count(*) FROM internal.steps_sealed").fetchall()[0][0])
-
-
-def sealed_segments(home: Path) -> int:
-    with duckdb.connect(str(home / "results.duckdb"), read_only=True) as connection:
-        return int(connection.execute("SELECT count(*) FROM internal.segments").fetchall()[0][0])
-
-
-def python(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process that runs ``script``."""
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
 
 
 def test_an_empty_project_can_be_queried(home: Path) -> None:
@@ -195,98 +154,6 @@ def test_only_one_publishes(home: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert publish(home) is None
     assert publish(home) is not None
-
-
-def test_a_span_runs_until_it_ends_or_its_writer_dies(home: Path) -> None:
-    """running while its process lives, passed when it ended, aborted after a kill: at once for who looks whether the
-    process lives, and for everybody from the next publication."""
-    ensure(home)
-    results = Results(home)
-    writer = python(
-        "import sys; from pathlib import Path; from jbts_kernel.log import Log; from jbts_kernel.models import Event\n"
-        "log = Log(Path(sys.argv[1]))\n"
-        "log.emit(Event('run.started', {'kind': 'interactive'}, 'r'), Event('execution.started', {}, 'r', 'e'),\n"
-        "  Event('step.started', {}, 'r', 'e', 'a'), Event('step.finished', {'status': 'passed'}, 'r', 'e', 'a'),\n"
-        "  Event('step.started', {}, 'r', 'e', 'b'))\n"
-        "print('ready', flush=True); sys.stdin.read()",
-        home,
-    )
-    assert writer.stdin is not None and writer.stdout is not None
-    with writer.stdin, writer.stdout:
-        assert writer.stdout.readline() == "ready\n"
-        assert steps(home) == [("a", "passed"), ("b", "running")]
-        publish(home, min_segments=0)
-        assert steps(home) == [("a", "passed"), ("b", "running")]
-        assert results.value("SELECT status FROM runs") == "running"
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-    assert results.rows("SELECT step_id, status FROM steps ORDER BY 1").rows == (("a", "passed"), ("b", "aborted"))
-    assert results.value("SELECT status FROM runs") == "aborted"
-    publish(home)
-    assert steps(home) == [("a", "passed"), ("b", "aborted")]
-    assert results.rows("SELECT status FROM executions UNION ALL SELECT status FROM runs").rows == (
-        ("aborted",),
-        ("aborted",),
-    )
-    wrote(home, Event("execution.finished", {"status": "error"}, "r", "e"))
-    assert results.value("SELECT status FROM executions") == "error", "another process may end it later"
-    publish(home)
-    assert results.rows("SELECT execution_id, status FROM executions").rows == (("e", "error"),)
-
-
-def test_a_span_over_several_segments_stays_running(home: Path) -> None:
-    """A start in a published segment runs on while its writer writes in a later one, and ends there."""
-    ensure(home)
-    log = Log(home, max_bytes=1)  # every emission ends its segment
-    log.emit(started("a"))
-    log.emit(started("b"))
-    done = publish(home)
-    assert done is not None and done.segments == 2
-    assert steps(home) == [("a", "running"), ("b", "running")]
-    log.emit(finished("a"))
-    assert steps(home) == [("a", "passed"), ("b", "running")]
-    publish(home)
-    assert steps(home) == [("a", "passed"), ("b", "running")]
-    log.emit(finished("b"))
-    log.close()
-    publish(home)
-    assert steps(home) == [("a", "passed"), ("b", "passed")]
-    assert Results(home).value("SELECT count(*) FROM internal.steps_unfinished") == 0
-
-
-@pytest.mark.parametrize("sign", ["its last line", "a later segment", "one about to be shown"])
-def test_a_writer_that_went_on_is_alive(home: Path, sign: str) -> None:
-    """A span is not aborted while anything says that its writer has another segment than those published."""
-    ensure(home)
-    spool, source = home / "spool", "host-1-abcdef01"
-    lines = encode(started("a"), source, 1)
-    if sign == "its last line":
-        lines += encode(Event(ROTATED, {}), source, 2)
-    (spool / segment_name(time.time_ns(), source, 1)).write_bytes(lines)
-    later = spool / (segment_name(time.time_ns(), source, 2) + (".part" if "shown" in sign else ""))
-    with later.open("wb") as held:
-        if sign == "its last line":
-            later.unlink()
-        fcntl.flock(held, fcntl.LOCK_EX)
-        publish(home)
-        assert sealed_segments(home) == 1
-        assert steps(home) == [("a", "running")]
-    wrote(home, finished("b"))
-    later.unlink(missing_ok=True)
-    publish(home)
-    assert steps(home) == [("a", "running" if sign == "its last line" else "aborted"), ("b", "passed")]
-
-
-def test_an_end_published_before_its_start(home: Path) -> None:
-    """Two writers share a span and the end comes first: one row, with the end's status."""
-    ensure(home)
-    beginning = Log(home)
-    beginning.emit(started("a"))
-    wrote(home, finished("a"))
-    publish(home)
-    beginning.close()
-    publish(home)
-    assert steps(home) == [("a", "passed")]
 
 
 def test_torn_and_foreign_lines_spoil_nothing(home: Path) -> None:
